@@ -1,0 +1,39 @@
+"""MetricPolicy: the one object users write, from text to typed spec.
+
+``schema`` says what may be written, ``validate`` checks it with precise messages, ``rules`` holds
+what spans several fields, ``spec`` is the typed result and ``load`` reads files.
+"""
+
+from nodetide_core.policy.load import default_policy, load_policies, parse_policy
+from nodetide_core.policy.schema import API_VERSION, KIND, POLICY_SCHEMA
+from nodetide_core.policy.spec import (
+    Alert,
+    Collection,
+    GroupSpec,
+    Level,
+    NodeSelector,
+    Notify,
+    Policy,
+    Requirement,
+    SecretRef,
+    Storage,
+)
+
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "POLICY_SCHEMA",
+    "Alert",
+    "Collection",
+    "GroupSpec",
+    "Level",
+    "NodeSelector",
+    "Notify",
+    "Policy",
+    "Requirement",
+    "SecretRef",
+    "Storage",
+    "default_policy",
+    "load_policies",
+    "parse_policy",
+]

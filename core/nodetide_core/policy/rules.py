@@ -1,0 +1,186 @@
+"""What a MetricPolicy must satisfy across fields, beyond its structure.
+
+Works on a document that already passed `nodetide_core.policy.validate.check`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from nodetide_core.catalogue import CATALOGUE, Kind
+from nodetide_core.durations import format_duration, parse_duration
+from nodetide_core.errors import Problem
+from nodetide_core.policy.schema import DEFAULT_INTERVAL, SEVERITIES
+from nodetide_core.tiers import RAW
+
+__all__ = ["check_rules"]
+
+_HOUR = 3_600
+#: Tags that points carry already, so that labels must not claim them.
+_RESERVED_TAGS = frozenset({"host", "time", "_time", "_field", "_measurement"} | {t.name for m in CATALOGUE for t in m.tags})
+
+Document = dict[str, Any]
+
+
+def check_rules(spec: Document, path: str = "spec") -> Iterator[Problem]:
+    yield from _collection(spec.get("collection") or {}, f"{path}.collection")
+    yield from _storage(spec.get("storage") or {}, f"{path}.storage")
+    yield from _selector(spec.get("nodeSelector") or {}, f"{path}.nodeSelector")
+    alerts, receivers = spec.get("alerts") or [], spec.get("notify") or []
+    yield from _unique([a["name"] for a in alerts], f"{path}.alerts", "name")
+    yield from _unique([n["name"] for n in receivers], f"{path}.notify", "name")
+    for index, alert in enumerate(alerts):
+        yield from _alert(alert, f"{path}.alerts[{index}]")
+    for index, receiver in enumerate(receivers):
+        yield from _receiver(receiver, f"{path}.notify[{index}]")
+
+
+def _collection(collection: Document, path: str) -> Iterator[Problem]:
+    interval = parse_duration(collection.get("interval", DEFAULT_INTERVAL))
+    if not 1 <= interval <= _HOUR:
+        yield Problem(f"{path}.interval", f"must be 1s to 1h, not {collection['interval']}")
+    groups = collection.get("groups")
+    if groups is not None and not groups:
+        yield Problem(f"{path}.groups", "names no group; leave it out for the default set")
+    for name, group in (groups or {}).items():
+        if not group or "interval" not in group:
+            continue
+        own = parse_duration(group["interval"])
+        if not 1 <= own <= _HOUR:
+            yield Problem(f"{path}.groups.{name}.interval", f"must be 1s to 1h, not {group['interval']}")
+        elif own < interval:
+            yield Problem(
+                f"{path}.groups.{name}.interval",
+                f"must be at least {path}.interval ({format_duration(interval)}), not {group['interval']}",
+            )
+    for name in collection.get("labels") or {}:
+        if name in _RESERVED_TAGS:
+            yield Problem(f"{path}.labels.{name}", "is a tag that points carry already; choose another name")
+
+
+def _storage(storage: Document, path: str) -> Iterator[Problem]:
+    tiers = storage.get("tiers") or []
+    yield from _unique([tier["name"] for tier in tiers], f"{path}.tiers", "name")
+    previous: Document | None = None
+    previous_window = 0
+    for index, tier in enumerate(tiers):
+        here = f"{path}.tiers[{index}]"
+        retention = parse_duration(tier["retention"])
+        if 0 < retention < _HOUR:
+            yield Problem(f"{here}.retention", f"must be at least 1h, or 0 for ever, not {tier['retention']}")
+        window = parse_duration(tier["window"]) if "window" in tier else 0
+        if index == 0:
+            if tier["name"] != RAW or window:
+                yield Problem(here, "the first tier must be named raw and have no window")
+        elif not window:
+            yield Problem(f"{here}.window", "is required and greater than 0 for every tier but raw")
+        else:
+            yield from _window(window, tier, previous_window, previous or {}, here)
+        previous, previous_window = tier, window
+
+
+def _window(window: int, tier: Document, before_window: int, before: Document, here: str) -> Iterator[Problem]:
+    if tier["name"] == RAW:
+        yield Problem(f"{here}.name", "only the first tier may be named raw")
+    if before_window and (window <= before_window or window % before_window):
+        yield Problem(
+            f"{here}.window",
+            f"must be a multiple of the tier before ({format_duration(before_window)}), not {tier['window']}",
+        )
+    source = parse_duration(before["retention"]) if "retention" in before else 0
+    if 0 < source < 2 * window:
+        yield Problem(
+            f"{here}.window",
+            f"the tier before keeps only {before['retention']}; it must keep at least twice this window ({tier['window']})",
+        )
+
+
+def _selector(selector: Document, path: str) -> Iterator[Problem]:
+    for index, expression in enumerate(selector.get("matchExpressions") or []):
+        here = f"{path}.matchExpressions[{index}].values"
+        takes_values = expression["operator"] in ("In", "NotIn")
+        if takes_values and not expression.get("values"):
+            yield Problem(here, f"is required for operator {expression['operator']}")
+        if not takes_values and expression.get("values"):
+            yield Problem(here, f"must be left out for operator {expression['operator']}")
+
+
+def _alert(alert: Document, path: str) -> Iterator[Problem]:
+    kind = alert["type"]
+    every, window = parse_duration(alert.get("every", "30s")), parse_duration(alert.get("window", "1m"))
+    if not 5 <= every <= _HOUR:
+        yield Problem(f"{path}.every", f"must be 5s to 1h, not {alert['every']}")
+    if not 1 <= window <= 24 * _HOUR:
+        yield Problem(f"{path}.window", f"must be 1s to 24h, not {alert['window']}")
+    if kind == "flux":
+        if not alert.get("flux", "").strip():
+            yield Problem(f"{path}.flux", "is required for type flux")
+    elif "flux" in alert:
+        yield Problem(f"{path}.flux", f"is for type flux only, and the type is {kind}")
+    if kind != "flux":
+        yield from _metric(alert, path)
+    levels = [severity for severity in SEVERITIES if severity in alert]
+    if kind == "deadman":
+        for severity in levels:
+            if set(alert[severity] or {}):
+                yield Problem(f"{path}.{severity}", "takes no bounds for type deadman")
+    elif not levels:
+        yield Problem(path, f"needs at least one of {', '.join(SEVERITIES)}")
+    else:
+        for severity in levels:
+            yield from _level(alert[severity] or {}, f"{path}.{severity}")
+
+
+def _metric(alert: Document, path: str) -> Iterator[Problem]:
+    metric = alert.get("metric")
+    if metric is None:
+        yield Problem(f"{path}.metric", f"is required for type {alert['type']}")
+        return
+    name, _, field = metric.partition(".")
+    if name not in CATALOGUE:
+        yield Problem(f"{path}.metric", f"{name!r} is not a measurement (see the metric reference)")
+    elif not field and alert["type"] == "threshold":
+        yield Problem(f"{path}.metric", f"must name a field, such as {name}.{CATALOGUE[name].fields[0].name}")
+    elif field and (known := CATALOGUE.field(name, field)) is None:
+        yield Problem(f"{path}.metric", f"{name!r} has no field {field!r} (see the metric reference)")
+    elif field and known is not None and known.kind is Kind.INFO:
+        yield Problem(f"{path}.metric", f"{metric} is text and cannot be compared")
+
+
+def _level(level: Document, path: str) -> Iterator[Problem]:
+    given = [relation for relation in ("above", "below", "outside", "inside") if relation in level]
+    if len(given) != 1:
+        yield Problem(path, "needs exactly one of above, below, outside, inside")
+        return
+    relation = given[0]
+    bounds = level[relation] if isinstance(level[relation], list) else [level[relation]]
+    if not all(math.isfinite(bound) for bound in bounds):
+        yield Problem(f"{path}.{relation}", "must be a finite number")
+    if len(bounds) == 2 and bounds[0] > bounds[1]:
+        yield Problem(f"{path}.{relation}", "the low bound comes first")
+    recover = level.get("recover")
+    if recover is None:
+        return
+    if relation in ("outside", "inside"):
+        yield Problem(f"{path}.recover", f"goes with above or below, not with {relation}")
+    elif (relation == "above" and recover > bounds[0]) or (relation == "below" and recover < bounds[0]):
+        side = "at most" if relation == "above" else "at least"
+        yield Problem(f"{path}.recover", f"must be {side} the bound it recovers from ({bounds[0]}), not {recover}")
+
+
+def _receiver(receiver: Document, path: str) -> Iterator[Problem]:
+    kind = receiver["type"]
+    if kind in ("alertmanager", "http") and "url" not in receiver:
+        yield Problem(f"{path}.url", f"is required for type {kind}")
+    if kind in ("slack", "pagerduty") and "secretRef" not in receiver:
+        yield Problem(f"{path}.secretRef", f"is required for type {kind}")
+    if kind in ("slack",) and "url" in receiver:
+        yield Problem(f"{path}.url", "a Slack webhook address is a secret; put it in secretRef")
+
+
+def _unique(names: Sequence[str], path: str, field: str) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield Problem(f"{path}[{index}].{field}", f"{name!r} stands twice")

@@ -1,0 +1,108 @@
+"""Checks a document against a structural schema, and says every problem in words users act on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from nodetide_core.durations import DURATION_PATTERN
+from nodetide_core.errors import Problem
+
+__all__ = ["check"]
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+}
+
+
+def check(value: Any, schema: dict[str, Any], path: str) -> Iterator[Problem]:
+    """Problems of ``value``, each with its own path; none means it fits.
+
+    Knows type, properties, required, additionalProperties, items, enum, pattern, minimum, maximum,
+    minLength, maxLength, minItems, maxItems and maxProperties.  An unknown property is a problem
+    here, though Kubernetes prunes it: a typo must not pass in silence.
+    """
+    kind = schema["type"]
+    if not isinstance(value, _TYPES[kind]) or (kind in ("integer", "number") and isinstance(value, bool)):
+        yield Problem(path, f"must be {_article(kind)}, not {_show(value)}")
+        return
+    if kind == "object":
+        yield from _check_object(value, schema, path)
+    elif kind == "array":
+        yield from _check_array(value, schema, path)
+    elif kind == "string":
+        yield from _check_string(value, schema, path)
+    elif kind in ("integer", "number"):
+        low, high = schema.get("minimum"), schema.get("maximum")
+        if (low is not None and value < low) or (high is not None and value > high):
+            yield Problem(path, f"must be {low} to {high}, not {value}")
+
+
+def _check_object(value: dict[Any, Any], schema: dict[str, Any], path: str) -> Iterator[Problem]:
+    properties: dict[str, Any] = schema.get("properties", {})
+    inner = schema.get("additionalProperties")
+    for name in schema.get("required", ()):
+        if name not in value:
+            yield Problem(f"{path}.{name}", "is required")
+    if len(value) > schema.get("maxProperties", len(value)):
+        yield Problem(path, f"has {len(value)} entries; at most {schema['maxProperties']} are allowed")
+    for name, item in value.items():
+        here = f"{path}.{name}"
+        if not isinstance(name, str):
+            yield Problem(here, f"the key must be text, not {_show(name)}")
+        elif name in properties:
+            # An empty YAML value (`cpu:`) means "with its defaults" where an object is expected.
+            yield from check({} if item is None and properties[name]["type"] == "object" else item, properties[name], here)
+        elif inner:
+            yield from check(item, inner, here)
+        else:
+            yield Problem(here, _unknown(name, tuple(properties)))
+
+
+def _check_array(value: list[Any], schema: dict[str, Any], path: str) -> Iterator[Problem]:
+    low, high = schema.get("minItems", 0), schema.get("maxItems")
+    if len(value) < low or (high is not None and len(value) > high):
+        allowed = str(low) if low == high else f"{low} to {high}"
+        yield Problem(path, f"has {len(value)} entries; {allowed} are allowed")
+    for index, item in enumerate(value):
+        yield from check(item, schema["items"], f"{path}[{index}]")
+
+
+def _check_string(value: str, schema: dict[str, Any], path: str) -> Iterator[Problem]:
+    low, high = schema.get("minLength", 0), schema.get("maxLength")
+    if "enum" in schema:
+        if value not in schema["enum"]:
+            yield Problem(path, f"must be one of {', '.join(schema['enum'])}, not {_show(value)}")
+    elif len(value) < low or (high is not None and len(value) > high):
+        yield Problem(path, f"must have {low} to {high} characters, not {len(value)}")
+    elif "pattern" in schema and not re.fullmatch(schema["pattern"], value):
+        if schema["pattern"] == DURATION_PATTERN:
+            yield Problem(path, f"must be a duration such as 1s, 5m, 24h or 7d, not {_show(value)}")
+        else:
+            yield Problem(path, f"must match {schema['pattern']}, and {_show(value)} does not")
+
+
+def _article(kind: str) -> str:
+    return {"object": "a mapping", "array": "a list", "integer": "a whole number", "boolean": "true or false"}.get(
+        kind, f"a {kind}"
+    )
+
+
+def _show(value: Any) -> str:
+    text = repr(value) if isinstance(value, (str, int, float, bool, type(None))) else _article(
+        "object" if isinstance(value, dict) else "array"
+    )
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _unknown(name: str, allowed: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return f"is not a field{hint} (allowed: {', '.join(sorted(allowed))})"

@@ -1,0 +1,194 @@
+"""The port behind which every store stands, and the neutral questions it answers.
+
+A store keeps *streams*: one per MetricPolicy, each with its bucket and tiers.  What a rollup means
+is defined in `nodetide_core.rollup`, which tier answers in `nodetide_core.tiers`; a store only
+carries them out.  Every implementation must pass ``tests/contracts/store_contract.py``.
+
+Writing and upkeep are called from worker threads and block; reading is asynchronous, so that a
+client that leaves cancels its query.  Times are Unix seconds; ranges are half-open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from nodetide_core.points import Point, SeriesKey
+from nodetide_core.tiers import DEFAULT_TIERS, Tier, Tiers
+
+__all__ = [
+    "Aggregate",
+    "Column",
+    "Latest",
+    "RangeQuery",
+    "Rejected",
+    "RollupReport",
+    "Store",
+    "StoreReader",
+    "StoreWriter",
+    "Stream",
+    "WriteReport",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What one policy asks of a store.
+
+    Attributes:
+        interval: seconds between raw samples, the finest of the policy's groups.
+    """
+
+    name: str
+    bucket: str
+    tiers: Tiers = DEFAULT_TIERS
+    interval: int = 1
+
+
+class Aggregate(str, Enum):
+    """How the values of one step become one.
+
+    ``RATE`` and ``INCREASE`` are for counters; ``MEAN``, ``MIN`` and ``MAX`` for gauges; ``LAST``
+    and ``COUNT`` for both.
+    """
+
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    LAST = "last"
+    COUNT = "count"
+    RATE = "rate"
+    INCREASE = "increase"
+
+
+@dataclass(frozen=True, slots=True)
+class RangeQuery:
+    """Values of some fields of a measurement, one per step, from one tier of one stream.
+
+    Attributes:
+        start, stop: ``[start, stop)``.
+        step: seconds, a multiple of the tier's window; steps are aligned to the epoch.  For raw,
+            ``1`` with `Aggregate.LAST` gives the samples themselves.
+        tags: a series qualifies when each of these tags has one of the values.
+    """
+
+    bucket: str
+    tier: Tier
+    measurement: str
+    fields: tuple[str, ...]
+    start: int
+    stop: int
+    step: int
+    aggregate: Aggregate
+    tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One field of one series over time.
+
+    Attributes:
+        t: start of each step that has data, ascending.
+        v: the value of the step.
+        n: its weight when two parts of a step are put together: samples behind a mean, observed
+            seconds behind a rate, and the number of samples for every other aggregate.
+    """
+
+    key: SeriesKey
+    field: str
+    t: Sequence[int]
+    v: Sequence[float]
+    n: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest point of a series and the one before it, for rates; None where there is none."""
+
+    point: Point
+    previous: Point | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Points a store did not take, and why; never silent."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    written: int
+    rejected: tuple[Rejected, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RollupReport:
+    """What one call of `rollup` did: windows made or made again, and points or windows expired."""
+
+    windows: int = 0
+    expired: int = 0
+    remaining: int = 0
+
+
+class StoreWriter(Protocol):
+    """The side of the collector and of upkeep."""
+
+    def ensure(self, streams: Sequence[Stream]) -> None:
+        """Make every stream's bucket and tiers exist as asked; never deletes a stream's data.
+
+        Raises:
+            StoreRejected: a change would lose data (a shorter retention).
+        """
+
+    def write(self, bucket: str, points: Sequence[Point]) -> WriteReport:
+        """Take points durably, all of them or (raising) none.
+
+        The same series and time written again overwrites field by field. Late points are taken as long as
+        their windows can still be rolled up, and those windows are rolled up again; older ones, and
+        points of measurements the catalogue does not have, are rejected with a reason.
+
+        Raises:
+            StoreUnavailable: nothing was taken; the same call may succeed later.
+        """
+
+    def rollup(self, now: int) -> RollupReport:
+        """Roll up every window that has ended by ``now``, missed and changed ones first, and expire
+        what is past its retention. Bounded per call: call again while ``remaining`` is not 0."""
+
+    def close(self) -> None:
+        """Flush and let go; calling again does nothing."""
+
+
+class StoreReader(Protocol):
+    """The side of the API."""
+
+    async def streams(self) -> Sequence[Stream]:
+        """The streams this store holds."""
+
+    async def read(self, query: RangeQuery) -> list[Column]:
+        """Columns in the order of (series, field); series without data are absent."""
+
+    async def latest(self, bucket: str, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
+        """The newest point of each series, of the measurements and hosts named (empty: all), no
+        older than an hour."""
+
+    async def hosts(self, bucket: str) -> Mapping[str, int]:
+        """The time of the newest point by host, within the raw retention."""
+
+    async def watermarks(self, bucket: str) -> Mapping[str, int]:
+        """By tier name, the time up to which its windows are rolled up."""
+
+    async def ready(self) -> None:
+        """Do a real read.
+
+        Raises:
+            StoreUnavailable: it failed; the message says how.
+        """
+
+
+class Store(StoreWriter, StoreReader, Protocol):
+    """Both sides."""

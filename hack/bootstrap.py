@@ -33,7 +33,10 @@ def main(arguments: list[str]) -> int:
     digest = fingerprint(lock)
     have = stamp.read_text().split() if stamp.is_file() and works(python) else []
     # A larger set holds the smaller ones, so `make run` after `make test` has nothing to do.
-    if any(f"{bigger}={fingerprint(ROOT / 'requirements' / f'{bigger}.txt')}" in have for bigger in SETS[SETS.index(wanted) :]):
+    if any(
+        f"{bigger}={fingerprint(ROOT / 'requirements' / f'{bigger}.txt')}" in have
+        for bigger in SETS[SETS.index(wanted) :]
+    ):
         return 0
     started = time.monotonic()
     if sys.version_info[:2] > NEWEST_TESTED:

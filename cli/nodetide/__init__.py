@@ -1,0 +1,1 @@
+"""The command line and the standalone composition: the only code that knows all the parts."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
+    "AddressInUse",
     "ConfigError",
     "LineProtocolError",
     "NodetideError",
@@ -40,6 +41,10 @@ class ConfigError(NodetideError):
         super().__init__(f"{name}: {problem}")
         self.name = name
         self.problem = problem
+
+
+class AddressInUse(NodetideError):
+    """Another process listens there; the message names the address and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

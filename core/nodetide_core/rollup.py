@@ -20,7 +20,15 @@ from typing import NamedTuple
 
 from nodetide_core.tiers import align_down
 
-__all__ = ["CounterRollup", "GaugeRollup", "Sample", "counter_windows", "gauge_windows", "merge_counters", "merge_gauges"]
+__all__ = [
+    "CounterRollup",
+    "GaugeRollup",
+    "Sample",
+    "counter_windows",
+    "gauge_windows",
+    "merge_counters",
+    "merge_gauges",
+]
 
 
 class Sample(NamedTuple):
@@ -34,7 +42,7 @@ class GaugeRollup(NamedTuple):
     mean: float
     min: float
     max: float
-    count: int
+    samples: int
 
 
 class CounterRollup(NamedTuple):

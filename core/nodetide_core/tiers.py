@@ -8,7 +8,19 @@ from dataclasses import dataclass
 
 from nodetide_core.durations import format_duration
 
-__all__ = ["DEFAULT_TIERS", "RAW", "Choice", "Segment", "Tier", "Tiers", "align_down", "align_up", "choose", "describe", "segments"]
+__all__ = [
+    "DEFAULT_TIERS",
+    "RAW",
+    "Choice",
+    "Segment",
+    "Tier",
+    "Tiers",
+    "align_down",
+    "align_up",
+    "choose",
+    "describe",
+    "segments",
+]
 
 RAW = "raw"
 

@@ -41,9 +41,7 @@ def _list() -> None:
     rows = [("NAME", "VERSION", "PRESENT", "PATH")]
     for part in PARTS:
         found = part.path()
-        rows.append(
-            (part.name, part.version(), "yes" if found else "no", str(found or part.expected()))
-        )
+        rows.append((part.name, part.version(), "yes" if found else "no", str(found or part.expected())))
     wide = [max(len(row[column]) for row in rows) for column in range(3)]
     for name, version, present, where in rows:
         print(f"{name:{wide[0]}}  {version:{wide[1]}}  {present:{wide[2]}}  {where}")
@@ -66,9 +64,7 @@ def _get_all(names: Sequence[str]) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description="Get the real programs that the tests and benches run against."
-    )
+    parser = argparse.ArgumentParser(description="Get the real programs that the tests and benches run against.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(_BY_NAME)}")
     parser.add_argument("--list", action="store_true", help="say what there is, get nothing")
     args = parser.parse_args(argv)

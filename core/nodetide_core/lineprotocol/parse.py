@@ -53,7 +53,9 @@ def parse_line(line: str, precision: str = "s") -> Point:
     while True:
         key = scan.token("=", escapes=",= ", what="a field key")
         scan.expect("=", "'=' after the field key")
-        fields[key] = scan.string() if scan.peek() == '"' else _value(scan, scan.token(", ", escapes="", what="a value"))
+        fields[key] = (
+            scan.string() if scan.peek() == '"' else _value(scan, scan.token(", ", escapes="", what="a value"))
+        )
         if not scan.take(","):
             break
     time = 0

@@ -4,7 +4,8 @@
 what spans several fields, ``spec`` is the typed result and ``load`` reads files.
 """
 
-from nodetide_core.policy.load import default_policy, load_policies, parse_policy
+from nodetide_core.policy.load import load_policies
+from nodetide_core.policy.parse import default_policy, parse_policy
 from nodetide_core.policy.schema import API_VERSION, KIND, POLICY_SCHEMA
 from nodetide_core.policy.spec import (
     Alert,

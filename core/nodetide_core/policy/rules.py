@@ -19,7 +19,9 @@ __all__ = ["check_rules"]
 
 _HOUR = 3_600
 #: Tags that points carry already, so that labels must not claim them.
-_RESERVED_TAGS = frozenset({"host", "time", "_time", "_field", "_measurement"} | {t.name for m in CATALOGUE for t in m.tags})
+_RESERVED_TAGS = frozenset(
+    {"host", "time", "_time", "_field", "_measurement"} | {t.name for m in CATALOGUE for t in m.tags}
+)
 
 Document = dict[str, Any]
 
@@ -93,7 +95,7 @@ def _window(window: int, tier: Document, before_window: int, before: Document, h
     if 0 < source < 2 * window:
         yield Problem(
             f"{here}.window",
-            f"the tier before keeps only {before['retention']}; it must keep at least twice this window ({tier['window']})",
+            f"the tier before keeps {before['retention']}, and must keep at least twice this window ({tier['window']})",
         )
 
 

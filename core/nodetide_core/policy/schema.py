@@ -63,9 +63,7 @@ def _groups() -> Schema:
         if measurement.filter_tag:
             glob = _string("Glob, as in a shell: *, ?, [abc].", minLength=1)
             tag = measurement.filter_tag
-            options["include"] = _list(
-                f"Globs of `{tag}`: only these, and none of the usual exclusions.", glob, 64
-            )
+            options["include"] = _list(f"Globs of `{tag}`: only these, and none of the usual exclusions.", glob, 64)
             options["exclude"] = _list(f"Globs of `{tag}` to leave out, besides the usual exclusions.", glob, 64)
         if measurement.name == "disk":
             options["excludeFsTypes"] = _list(
@@ -75,8 +73,10 @@ def _groups() -> Schema:
             )
         if measurement.name in ("cpu", "linux_cpu", "softnet"):
             options["perCpu"] = {
-                "type": "boolean", "description": "Write each CPU, beside the total.", "default": True,
-            }  # fmt: skip
+                "type": "boolean",
+                "description": "Write each CPU, beside the total.",
+                "default": True,
+            }
         properties[measurement.name] = _object(measurement.help, options)
     return _object("Groups to sample, by name; left out: all of the default set.", properties)
 
@@ -89,7 +89,10 @@ def _level(severity: str) -> Schema:
         {
             "above": {**number, "description": "Reached when the value is greater."},
             "below": {**number, "description": "Reached when the value is less."},
-            "outside": {**pair, "description": "Reached when the value is less than the first or greater than the second."},
+            "outside": {
+                **pair,
+                "description": "Reached when the value is less than the first or greater than the second.",
+            },
             "inside": {**pair, "description": "Reached when the value is between the two, bounds included."},
             "recover": {**number, "description": "With above or below: left only when the value is back past this."},
         },
@@ -101,10 +104,14 @@ def _alert() -> Schema:
         "One alert rule.",
         {
             "name": _string("Name of the alert, unique in the policy.", pattern=_TAG_KEY, maxLength=63),
-            "type": _string("threshold, deadman (no data) or flux (your own query).", enum=["threshold", "deadman", "flux"]),
+            "type": _string(
+                "threshold, deadman (no data) or flux (your own query).", enum=["threshold", "deadman", "flux"]
+            ),
             "metric": _string("measurement.field of the catalogue; a counter is watched by its rate.", pattern=_METRIC),
             "filter": _map("Only series with these tag values.", 16),
-            "groupBy": _list("Tags that tell one alert from another; left out: every tag.", _string("Tag.", pattern=_TAG_KEY), 16),
+            "groupBy": _list(
+                "Tags that tell one alert from another; left out: every tag.", _string("Tag.", pattern=_TAG_KEY), 16
+            ),
             "every": _duration("Time between evaluations, 5s to 1h.", default="30s"),
             "window": _duration("How much data one evaluation looks at.", default="1m"),
             "aggregate": _string("What the window is reduced to.", enum=["mean", "min", "max", "last"], default="mean"),
@@ -112,11 +119,13 @@ def _alert() -> Schema:
             "for": _duration("How long the level must hold before the alert fires.", default="0s"),
             "keepFiringFor": _duration("How long it goes on firing after the level is left.", default="0s"),
             "labels": _map("Labels added to the alert.", 32),
-            "annotations": _map("Text for people: summary, description, runbook_url.", 32, _string("Text.", maxLength=4096)),
+            "annotations": _map(
+                "Text for people: summary, description, runbook_url.", 32, _string("Text.", maxLength=4096)
+            ),
             "flux": _string("For type flux: a query that gives a numeric `_value` per series.", maxLength=16384),
         },
         ("name", "type"),
-    )  # fmt: skip
+    )
 
 
 def _notify() -> Schema:
@@ -167,12 +176,14 @@ def _selector() -> Schema:
 _TIER = _object(
     "One resolution.",
     {
-        "name": _string("`raw` for the first; for the others any short name, such as the window.", pattern=_DNS_LABEL, maxLength=16),
+        "name": _string(
+            "`raw` for the first; for the others any short name, such as the window.", pattern=_DNS_LABEL, maxLength=16
+        ),
         "window": _duration("Width of a point; none for raw, a multiple of the tier before for the others."),
         "retention": _duration("How long points are kept: at least 1h, or 0 for ever."),
     },
     ("name", "retention"),
-)  # fmt: skip
+)
 
 POLICY_SCHEMA: Schema = _object(
     "What to collect on which nodes, how long to keep it, and when to alert.",
@@ -185,7 +196,9 @@ POLICY_SCHEMA: Schema = _object(
                 "interval": _duration("Time between samples, 1s to 1h.", default=DEFAULT_INTERVAL),
                 "groups": _groups(),
                 "labels": _map("Constant tags on every point.", 32),
-                "nodeLabels": _list("Node labels to copy as tags.", _string("Label.", pattern=_LABEL_KEY, maxLength=317), 32),
+                "nodeLabels": _list(
+                    "Node labels to copy as tags.", _string("Label.", pattern=_LABEL_KEY, maxLength=317), 32
+                ),
                 "maxSeriesPerNode": {
                     "type": "integer",
                     "description": "Series past this number are not collected, and the status says so.",
@@ -198,12 +211,20 @@ POLICY_SCHEMA: Schema = _object(
         "storage": _object(
             "Where data goes, and how long each resolution is kept.",
             {
-                "bucket": _string("Bucket of the raw tier; the policy's name if left out. Cannot change.", pattern=_BUCKET, maxLength=200),
-                "tiers": _list("From raw to ever wider windows; left out: raw 24h, 5m 7d, 1h 30d, 1d 365d.", _TIER, 8, minItems=1),
-                "deletionPolicy": _string("What becomes of the data when the policy is deleted.", enum=["Retain", "Delete"], default="Retain"),
+                "bucket": _string(
+                    "Bucket of the raw tier; the policy's name if left out. Cannot change.",
+                    pattern=_BUCKET,
+                    maxLength=200,
+                ),
+                "tiers": _list(
+                    "From raw to ever wider windows; left out: raw 24h, 5m 7d, 1h 30d, 1d 365d.", _TIER, 8, minItems=1
+                ),
+                "deletionPolicy": _string(
+                    "What becomes of the data when the policy is deleted.", enum=["Retain", "Delete"], default="Retain"
+                ),
             },
         ),
         "alerts": _list("Alert rules.", _alert(), 100),
         "notify": _list("Receivers of alerts.", _notify(), 20),
     },
-)  # fmt: skip
+)

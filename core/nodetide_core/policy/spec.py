@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nodetide_core.store import Stream
 from nodetide_core.tiers import DEFAULT_TIERS, Tiers
 
 __all__ = [
@@ -154,7 +155,7 @@ class Policy:
     """A MetricPolicy as a whole.
 
     Attributes:
-        document: what the user wrote under ``spec``, for showing back and hashing.
+        hash: of what the user wrote under ``spec``: two policies with the same hash do the same.
     """
 
     name: str
@@ -167,3 +168,8 @@ class Policy:
     notify: tuple[Notify, ...]
     annotations: Mapping[str, str]
     hash: str
+
+    @property
+    def stream(self) -> Stream:
+        """What this policy asks of a store."""
+        return Stream(self.name, self.storage.bucket, self.storage.tiers, self.collection.finest)

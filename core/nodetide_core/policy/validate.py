@@ -29,16 +29,17 @@ def check(value: Any, schema: dict[str, Any], path: str) -> Iterator[Problem]:
     minLength, maxLength, minItems, maxItems and maxProperties.  An unknown property is a problem
     here, though Kubernetes prunes it: a typo must not pass in silence.
     """
-    kind = schema["type"]
+    kind: str = schema["type"]
+    checked: Any = value
     if not isinstance(value, _TYPES[kind]) or (kind in ("integer", "number") and isinstance(value, bool)):
         yield Problem(path, f"must be {_article(kind)}, not {_show(value)}")
         return
     if kind == "object":
-        yield from _check_object(value, schema, path)
+        yield from _check_object(checked, schema, path)
     elif kind == "array":
-        yield from _check_array(value, schema, path)
+        yield from _check_array(checked, schema, path)
     elif kind == "string":
-        yield from _check_string(value, schema, path)
+        yield from _check_string(checked, schema, path)
     elif kind in ("integer", "number"):
         low, high = schema.get("minimum"), schema.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
@@ -59,7 +60,9 @@ def _check_object(value: dict[Any, Any], schema: dict[str, Any], path: str) -> I
             yield Problem(here, f"the key must be text, not {_show(name)}")
         elif name in properties:
             # An empty YAML value (`cpu:`) means "with its defaults" where an object is expected.
-            yield from check({} if item is None and properties[name]["type"] == "object" else item, properties[name], here)
+            yield from check(
+                {} if item is None and properties[name]["type"] == "object" else item, properties[name], here
+            )
         elif inner:
             yield from check(item, inner, here)
         else:
@@ -96,8 +99,10 @@ def _article(kind: str) -> str:
 
 
 def _show(value: Any) -> str:
-    text = repr(value) if isinstance(value, (str, int, float, bool, type(None))) else _article(
-        "object" if isinstance(value, dict) else "array"
+    text = (
+        repr(value)
+        if isinstance(value, (str, int, float, bool, type(None)))
+        else _article("object" if isinstance(value, dict) else "array")
     )
     return text if len(text) <= 60 else text[:57] + "..."
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .chromium import CHROMEDRIVER, CHROMIUM
+from .influxd import INFLUXD
 from .node_exporter import NODE_EXPORTER
 from .part import Part
 from .telegraf import TELEGRAF
 
-PARTS: tuple[Part, ...] = (TELEGRAF, NODE_EXPORTER, CHROMIUM, CHROMEDRIVER)
+PARTS: tuple[Part, ...] = (INFLUXD, TELEGRAF, NODE_EXPORTER, CHROMIUM, CHROMEDRIVER)

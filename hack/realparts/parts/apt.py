@@ -25,9 +25,7 @@ def unpack(steps: Steps, package: str, into: Path) -> None:
         archive.unlink()
 
 
-def _updating_if_stale(
-    steps: Steps, step: str, argv: Sequence[str], cwd: Path | None = None
-) -> None:
+def _updating_if_stale(steps: Steps, step: str, argv: Sequence[str], cwd: Path | None = None) -> None:
     """Run apt-get; should it fail, refresh the package lists (missing or old) and try again."""
     try:
         steps.run(step, argv, cwd=cwd, env=_QUIET)

@@ -16,13 +16,25 @@ def build(
     output: Path,
     tags: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
+    cgo: Mapping[str, str] | None = None,
 ) -> None:
-    """Build `package` into `output`; `variables` are Go string variables to set (-X)."""
-    env = {"CGO_ENABLED": "0", "GOWORK": "off"}
+    """Build `package` into `output`.
+
+    `variables` are Go string variables to set (-X); `cgo` is the environment of what is
+    partly C, and without it nothing is.
+    """
+    env = {"CGO_ENABLED": "0" if cgo is None else "1", "GOWORK": "off", **(cgo or {})}
     linker = ["-s", "-w", *(f"-X {name}={value}" for name, value in (variables or {}).items())]
     argv = ["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false"]
     argv += ["-tags", ",".join(tags), "-ldflags", " ".join(linker), "-o", str(output), package]
     steps.run(f"go build {package}", argv, cwd=wrapper, env=env)
+
+
+def download(steps: Steps, *, wrapper: Path, module: str) -> Path:
+    """Fetch the version of `module` that the wrapper pins; the folder it is unpacked in."""
+    steps.run(f"go mod download {module}", ["go", "mod", "download", module], cwd=wrapper, env={"GOWORK": "off"})
+    found = steps.ask(["go", "list", "-m", "-f", "{{.Dir}}", module], cwd=wrapper, env={"GOWORK": "off"})
+    return Path(found.strip())
 
 
 def pins(wrapper: Path) -> bytes:

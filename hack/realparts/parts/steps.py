@@ -74,5 +74,15 @@ class Steps:
         took = time.monotonic() - started
         print(f"{self.part}: {step}: {took:.1f} s", file=sys.stderr, flush=True)
 
+    def ask(self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+        """Run a short command for what it prints."""
+        try:
+            asked = subprocess.run(argv, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True)
+        except OSError as error:
+            raise self.failed(shlex.join(argv), str(error)) from error
+        if asked.returncode != 0:
+            raise self.failed(shlex.join(argv), asked.stderr.strip())
+        return asked.stdout
+
     def failed(self, step: str, reason: str) -> StepFailed:
         return StepFailed(self.part, step, reason, self.log)

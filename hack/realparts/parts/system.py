@@ -49,9 +49,7 @@ class SystemPart:
     def _ask(self, field: str) -> str:
         """What dpkg knows of the package; empty if nothing, or if there is no dpkg."""
         try:
-            asked = subprocess.run(
-                ["dpkg-query", "-W", "-f", field, self.package], capture_output=True, text=True
-            )
+            asked = subprocess.run(["dpkg-query", "-W", "-f", field, self.package], capture_output=True, text=True)
         except OSError:
             return ""
         return asked.stdout if asked.returncode == 0 else ""

@@ -1,0 +1,8 @@
+"""``python -m nodetide``."""
+
+import sys
+
+from nodetide.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

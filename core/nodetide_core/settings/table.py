@@ -1,0 +1,163 @@
+"""Every setting of every command, in one dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nodetide_core.settings import values
+from nodetide_core.settings.values import Address
+
+__all__ = ["Setting", "Settings", "all_settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known of a setting: for the parser, ``--help`` and the reference in the docs."""
+
+    name: str
+    help: str
+    allowed: str
+    parse: Callable[[str], Any]
+    commands: tuple[str, ...]
+    secret: bool = False
+    shown_default: str = ""
+
+
+def _setting(name: str, help: str, parse: Callable[[str], Any], default: Any, *commands: str, **more: Any) -> Any:
+    allowed = more.pop("allowed", (parse.__doc__ or "").strip().rstrip("."))
+    spec = Setting(name, help, allowed, parse, commands, **more)
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata={"setting": spec})
+    return dataclasses.field(default=default, metadata={"setting": spec})
+
+
+def _host_name() -> str:
+    return socket.gethostname()
+
+
+def _data_dir() -> Path:
+    return Path("~/.local/share/nodetide").expanduser()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Values of all settings; each field's metadata holds its `Setting`."""
+
+    influxdb_url: str | None = _setting(
+        "INFLUXDB_URL",
+        "InfluxDB 2.7 or newer to write to. Without it, `collect` writes lines to its output.",
+        values.parse_url,
+        None,
+        "collect",
+    )
+    influxdb_token: str | None = _setting(
+        "INFLUXDB_TOKEN",
+        "API token of InfluxDB; read again when its file changes.",
+        values.parse_text,
+        None,
+        "collect",
+        secret=True,
+    )
+    influxdb_org: str | None = _setting("INFLUXDB_ORG", "Organization in InfluxDB.", values.parse_text, None, "collect")
+    influxdb_bucket: str | None = _setting(
+        "INFLUXDB_BUCKET",
+        "Bucket of the default policy; a policy of your own names its bucket itself.",
+        values.parse_text,
+        None,
+        "run",
+        "collect",
+    )
+    policy: Path | None = _setting(
+        "NODETIDE_POLICY",
+        "MetricPolicy file, or a directory of them, read again when it changes. Without it: everything, once a second.",
+        values.parse_path,
+        None,
+        "run",
+        "collect",
+    )
+    host_name: str = _setting(
+        "NODETIDE_HOST_NAME",
+        "The `host` tag: in Kubernetes the node's name.",
+        values.parse_text,
+        _host_name,
+        "run",
+        "collect",
+        shown_default="the machine's host name",
+    )
+    cluster: str | None = _setting(
+        "NODETIDE_CLUSTER", "The `cluster` tag; none if unset.", values.parse_text, None, "run", "collect"
+    )
+    proc_root: Path = _setting(
+        "NODETIDE_PROC_ROOT", "Where the host's `/proc` is mounted.", values.parse_path, Path("/proc"), "run", "collect"
+    )
+    sys_root: Path = _setting(
+        "NODETIDE_SYS_ROOT", "Where the host's `/sys` is mounted.", values.parse_path, Path("/sys"), "run", "collect"
+    )
+    root: Path = _setting(
+        "NODETIDE_ROOT", "Where the host's `/` is mounted.", values.parse_path, Path("/"), "run", "collect"
+    )
+    data_dir: Path = _setting(
+        "NODETIDE_DATA_DIR",
+        "Directory of the embedded store.",
+        values.parse_path,
+        _data_dir,
+        "run",
+        "serve",
+        shown_default="`~/.local/share/nodetide`",
+    )
+    listen: Address = _setting(
+        "NODETIDE_LISTEN",
+        "Where API and page listen.",
+        values.parse_address,
+        Address("127.0.0.1", 8000),
+        "run",
+        "serve",
+    )
+    api_token: str | None = _setting(
+        "NODETIDE_API_TOKEN",
+        "Bearer token that API calls must carry; open if unset.",
+        values.parse_text,
+        None,
+        "run",
+        "serve",
+        secret=True,
+    )
+    output: Path | None = _setting(
+        "NODETIDE_OUTPUT",
+        "Where `collect` writes line protocol when there is no INFLUXDB_URL.",
+        values.parse_output,
+        None,
+        "collect",
+        shown_default="`-`",
+    )
+    metrics_listen: Address | None = _setting(
+        "NODETIDE_METRICS_LISTEN",
+        "Where the collector serves its own Prometheus `/metrics`.",
+        values.parse_off_or_address,
+        None,
+        "collect",
+        shown_default="`off`",
+    )
+    sample_window: int = _setting(
+        "NODETIDE_SAMPLE_WINDOW",
+        "With `--once`: time between the two readings that rates and usages need.",
+        values.parse_seconds,
+        1,
+        "collect",
+        shown_default="`1s`",
+    )
+    log_level: str = _setting(
+        "NODETIDE_LOG_LEVEL", "How much is logged.", values.parse_level, "info", "run", "collect", "serve"
+    )
+
+
+def all_settings() -> Iterator[tuple[str, Setting, Any]]:
+    """(attribute, setting, default) of every setting, in the order of the dataclass."""
+    for item in dataclasses.fields(Settings):
+        default = item.default if item.default is not dataclasses.MISSING else None
+        yield item.name, item.metadata["setting"], default

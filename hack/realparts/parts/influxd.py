@@ -6,7 +6,6 @@ half finds through pkg-config.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -49,10 +48,8 @@ def _build(steps: Steps, folder: Path) -> None:
 def _build_libflux(steps: Steps, scratch: Path) -> Path:
     """Build in a copy: Go's module folders are read-only, and this one asks rustup for an old Rust."""
     module = gobuild.download(steps, wrapper=_WRAPPER, module=_FLUX)
-    for name in ("libflux", "stdlib"):  # the build compiles the standard library in
-        shutil.copytree(module / name, scratch / name, copy_function=shutil.copyfile)
-        for file in (scratch / name, *(scratch / name).rglob("*/")):
-            file.chmod(0o755)
+    sources = [str(module / "libflux"), str(module / "stdlib")]  # the build compiles the latter in
+    steps.run("copy libflux", ["cp", "-r", "--no-preserve=mode", *sources, str(scratch)])
     libflux = scratch / "libflux"
     steps.run("cargo build libflux", _CARGO, cwd=libflux, env=_RUST)
     return libflux

@@ -19,45 +19,64 @@ SETS = ("run", "dev", "bench")
 OLDEST, NEWEST_TESTED = (3, 10), (3, 13)
 
 
+class Failed(Exception):
+    """A step failed; the message says what to do."""
+
+
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in SETS:
         print(__doc__, file=sys.stderr)
         return 2
+    try:
+        bootstrap(arguments[0], Path(os.environ.get("NODETIDE_VENV", ROOT / ".venv")))
+    except Failed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def bootstrap(wanted: str, venv: Path) -> None:
+    """Makes or completes the environment; does nothing where it is as the lock says."""
     if sys.version_info < OLDEST:
-        return fail(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, and this is {sys.version.split()[0]}.")
-    wanted = arguments[0]
-    venv = Path(os.environ.get("NODETIDE_VENV", ROOT / ".venv"))
-    python = venv / "bin" / "python"
-    stamp = venv / ".nodetide-lock"
-    lock = ROOT / "requirements" / f"{wanted}.txt"
-    digest = fingerprint(lock)
-    have = stamp.read_text().split() if stamp.is_file() and works(python) else []
+        raise Failed(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed, and this is {sys.version.split()[0]}.")
+    python, stamp, lock = venv / "bin" / "python", venv / ".nodetide-lock", lock_of(wanted)
+    have = stamp.read_text().strip() if stamp.is_file() and works(python) else ""
     # A larger set holds the smaller ones, so `make run` after `make test` has nothing to do.
-    if any(
-        f"{bigger}={fingerprint(ROOT / 'requirements' / f'{bigger}.txt')}" in have
-        for bigger in SETS[SETS.index(wanted) :]
-    ):
-        return 0
+    if any(have == f"{bigger}={fingerprint(lock_of(bigger))}" for bigger in SETS[SETS.index(wanted) :]):
+        return
     started = time.monotonic()
+    if not works(python):
+        make(venv)
+    say(f"installing {count(lock)} locked packages ({show(lock)})")
+    install(python, lock)
+    stamp.write_text(f"{wanted}={fingerprint(lock)}\n")
+    say(f"ready in {time.monotonic() - started:.0f} s")
+
+
+def make(venv: Path) -> None:
+    """An empty environment in place of whatever was there."""
     if sys.version_info[:2] > NEWEST_TESTED:
         say(f"note: Python {sys.version_info[0]}.{sys.version_info[1]} is newer than what Nodetide is tested on.")
-    if not works(python):
-        say(f"making {show(venv)} with Python {sys.version.split()[0]}")
-        if run([sys.executable, "-m", "venv", "--clear", str(venv)]) != 0:
-            return fail("Python's venv module does not work. On Debian and Ubuntu: apt-get install python3-venv")
-    say(f"installing {count(lock)} locked packages ({show(lock)})")
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    if run([*pip, "install", "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(lock)]) != 0:
+    say(f"making {show(venv)} with Python {sys.version.split()[0]}")
+    if run([sys.executable, "-m", "venv", "--clear", str(venv)]) != 0:
+        raise Failed("Python's venv module does not work. On Debian and Ubuntu: apt-get install python3-venv")
+
+
+def install(python: Path, lock: Path) -> None:
+    """The locked packages, then nodetide itself."""
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"]
+    locked = ["--require-hashes", "-r", str(lock)]
+    if run([*pip, "--only-binary", ":all:", *locked]) != 0:
         # Some platforms lack a wheel; the hash of the source is in the lock as well.
         say("no ready-made package for everything here; building what is missing")
-        if run([*pip, "install", "--no-deps", "--require-hashes", "-r", str(lock)]) != 0:
-            return fail(f"pip could not install {show(lock)}; its message is above. Is a package index reachable?")
-    say("installing nodetide itself")
-    if run([*pip, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]) != 0:
-        return fail("nodetide itself could not be installed; pip's message is above.")
-    stamp.write_text(f"{wanted}={digest}\n")
-    say(f"ready in {time.monotonic() - started:.0f} s")
-    return 0
+        if run([*pip, *locked]) != 0:
+            raise Failed(f"pip could not install {show(lock)}; its message is above. Is a package index reachable?")
+    if run([*pip, "--no-build-isolation", "--editable", str(ROOT)]) != 0:
+        raise Failed("nodetide itself could not be installed; pip's message is above.")
+
+
+def lock_of(name: str) -> Path:
+    return ROOT / "requirements" / f"{name}.txt"
 
 
 def fingerprint(lock: Path) -> str:
@@ -89,11 +108,6 @@ def show(path: Path) -> str:
 
 def say(text: str) -> None:
     print(f"==> {text}", file=sys.stderr, flush=True)
-
-
-def fail(text: str) -> int:
-    print(f"error: {text}", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from nodetide.exits import Exit
 from nodetide.flags import add_settings, overrides
 from nodetide.logs import configure
 from nodetide_core import __version__
-from nodetide_core.errors import AddressInUse, ConfigError, NodetideError, PolicyError, StoreBusy, StoreCorrupt
+from nodetide_core.errors import ConfigError, ListenError, NodetideError, PolicyError, StoreBusy, StoreCorrupt
 from nodetide_core.settings import Loaded, load_settings, unknown_variables
 
 __all__ = ["build_parser", "main"]
@@ -26,7 +26,7 @@ _EXITS = "\n".join(f"  {code.value}  {text}" for code, text in (
     (Exit.OK, "done, or ended as asked (Ctrl-C, SIGTERM)"),
     (Exit.FAILED, "something failed while running, or the policy checked is wrong"),
     (Exit.USAGE, "a flag, a setting or the policy to run with is wrong; nothing was started"),
-    (Exit.IN_USE, "the port or the data directory is held by another process"),
+    (Exit.IN_USE, "the address to listen on, or the data directory, is held by another process"),
     (Exit.DAMAGED, "the data directory holds a damaged or foreign database; nothing was changed"),
     (Exit.MISSING, "a part is not installed; the message says which"),
 ))  # fmt: skip
@@ -111,7 +111,7 @@ _EXIT_OF: tuple[tuple[type[NodetideError], Exit], ...] = (
     (PolicyError, Exit.USAGE),
     (ConfigError, Exit.USAGE),
     (StoreBusy, Exit.IN_USE),
-    (AddressInUse, Exit.IN_USE),
+    (ListenError, Exit.IN_USE),
     (StoreCorrupt, Exit.DAMAGED),
     (NodetideError, Exit.FAILED),
 )

@@ -17,7 +17,7 @@ class Exit(IntEnum):
     USAGE = 2
     """A flag, a setting or the policy to run with is wrong; nothing was started."""
     IN_USE = 3
-    """The port or the data directory is held by another process."""
+    """The address to listen on, or the data directory, is held by another process."""
     DAMAGED = 4
     """The data directory holds a damaged or foreign database; nothing was changed."""
     MISSING = 5

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
-    "AddressInUse",
-    "ConfigError",
+        "ConfigError",
     "LineProtocolError",
+    "ListenError",
     "NodetideError",
     "PolicyError",
     "Problem",
@@ -43,8 +43,8 @@ class ConfigError(NodetideError):
         self.problem = problem
 
 
-class AddressInUse(NodetideError):
-    """Another process listens there; the message names the address and what to do."""
+class ListenError(NodetideError):
+    """An address cannot be listened on; the message names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Point", "SeriesKey", "Tags", "Value", "make_tags", "tag"]
+__all__ = ["Point", "SeriesKey", "Tags", "Value", "make_tags", "tag", "writable"]
 
 #: Tags as sorted (key, value) pairs: hashable, and in the order InfluxDB wants them.
 Tags: TypeAlias = tuple[tuple[str, str], ...]
@@ -42,7 +42,7 @@ class Point(NamedTuple):
 
 #: What line protocol cannot carry in a tag: control characters (a newline ends the line), lone surrogates, and a
 #: backslash that would swallow the separator behind it.
-_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|\\(?=[,= \\]|$)")
+_UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|\\(?=[,= \\]|\Z)")
 
 
 def make_tags(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Tags:
@@ -50,13 +50,14 @@ def make_tags(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Tags:
 
     Line protocol has no way to write control characters in a tag, nor a backslash at its end or
     before a separator: the first become ``_``, the second ``/``, here, so that every store and
-    every reader sees the same value.
+    every reader sees the same value.  Of several values of one key, the last counts.
     """
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
-    return tuple(sorted((_writable(key), _writable(value)) for key, value in items if key and value))
+    return tuple(sorted({writable(key): writable(value) for key, value in items if key and value}.items()))
 
 
-def _writable(text: str) -> str:
+def writable(text: str) -> str:
+    """``text`` as line protocol can carry it in a name or a tag; see `make_tags`."""
     return _UNWRITABLE.sub(lambda match: "/" if match[0] == "\\" else "_", text)
 
 

@@ -30,6 +30,10 @@ __all__ = [
     "merge_gauges",
 ]
 
+#: Seconds after its end that a window is rolled up: what is written late by less costs nothing, what
+#: comes later has the window rolled up again.
+SETTLE = 2
+
 
 class Sample(NamedTuple):
     """One value of one field at one Unix second."""

@@ -39,19 +39,24 @@ class Stream:
 
     Attributes:
         interval: seconds between raw samples, the finest of the policy's groups.
+        allow_data_loss: whether `StoreWriter.ensure` may shorten retentions and remove tiers; asked
+            anew each time, and no part of what a store keeps.
     """
 
     name: str
     bucket: str
     tiers: Tiers = DEFAULT_TIERS
     interval: int = 1
+    allow_data_loss: bool = field(default=False, compare=False)
 
 
 class Aggregate(str, Enum):
     """How the values of one step become one.
 
-    ``RATE`` and ``INCREASE`` are for counters; ``MEAN``, ``MIN`` and ``MAX`` for gauges; ``LAST``
-    and ``COUNT`` for both.
+    ``RATE`` and ``INCREASE`` are for counters; ``MEAN``, ``MIN``, ``MAX`` and ``COUNT`` for gauges;
+    ``LAST`` for both.  A tier keeps no last value of a gauge: there, ``LAST`` is the mean of the last
+    window.  The first sample of a counter after the start of a range grows from the one before it,
+    as in a rollup; a step over which no growth was seen has no ``RATE``.
     """
 
     MEAN = "mean"
@@ -68,9 +73,10 @@ class RangeQuery:
     """Values of some fields of a measurement, one per step, from one tier of one stream.
 
     Attributes:
-        start, stop: ``[start, stop)``.
-        step: seconds, a multiple of the tier's window; steps are aligned to the epoch.  For raw,
-            ``1`` with `Aggregate.LAST` gives the samples themselves.
+        start, stop: ``[start, stop)``: samples of these times, or windows that start there.
+        step: seconds, a multiple of the tier's window; steps are aligned to the epoch, so the first
+            may start before ``start``.  For raw, ``1`` with `Aggregate.LAST` gives the samples
+            themselves.
         tags: a series qualifies when each of these tags has one of the values.
     """
 
@@ -92,8 +98,8 @@ class Column:
     Attributes:
         t: start of each step that has data, ascending.
         v: the value of the step.
-        n: its weight when two parts of a step are put together: samples behind a mean, observed
-            seconds behind a rate, and the number of samples for every other aggregate.
+        n: its weight when two parts of a step are put together: the samples behind a gauge's
+            value, the observed seconds behind a counter's.
     """
 
     key: SeriesKey
@@ -138,10 +144,13 @@ class StoreWriter(Protocol):
     """The side of the collector and of upkeep."""
 
     def ensure(self, streams: Sequence[Stream]) -> None:
-        """Make every stream's bucket and tiers exist as asked; never deletes a stream's data.
+        """Make every stream's bucket and tiers exist as asked; streams not named stay as they are.
+
+        A tier put in later is filled from what its source still holds.
 
         Raises:
-            StoreRejected: a change would lose data (a shorter retention).
+            StoreRejected: a change would lose data (a shorter retention, a tier left out) and the
+                stream does not allow it; nothing was changed.
         """
 
     def write(self, bucket: str, points: Sequence[Point]) -> WriteReport:
@@ -170,11 +179,17 @@ class StoreReader(Protocol):
         """The streams this store holds."""
 
     async def read(self, query: RangeQuery) -> list[Column]:
-        """Columns in the order of (series, field); series without data are absent."""
+        """Columns in the order of (series, field); series without data are absent.
+
+        Raises:
+            StoreRejected: no such stream, tier or field; a step that is no whole number of windows;
+                an aggregate that is not for this kind of field.
+        """
 
     async def latest(self, bucket: str, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
         """The newest point of each series, of the measurements and hosts named (empty: all), no
-        older than an hour."""
+        older than an hour or the raw retention, in the order of series; and the one before it, if
+        that is no further back than ``counter_gap``."""
 
     async def hosts(self, bucket: str) -> Mapping[str, int]:
         """The time of the newest point by host, within the raw retention."""

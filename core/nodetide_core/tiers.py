@@ -132,7 +132,9 @@ def _longest(tiers: Tiers) -> Tier:
 
 
 def _auto_step(span: int, interval: int, points: int) -> int:
-    return next((nice for nice in _NICE_STEPS if nice >= interval and span / nice <= points), align_up(span, 604_800))
+    widest = _NICE_STEPS[-1]
+    fitting = (nice for nice in _NICE_STEPS if nice >= interval and span / nice <= points)
+    return next(fitting, align_up(math.ceil(span / points), widest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Get the real programs that the tests and benches run against.
 
-    python hack/realparts/realparts.py              get every part
-    python hack/realparts/realparts.py telegraf     get the named ones
-    python hack/realparts/realparts.py --list       name, version, present or not, path
+    python hack/realparts/realparts.py                    get every part
+    python hack/realparts/realparts.py telegraf           get the named ones
+    python hack/realparts/realparts.py --group metrics    or a group: metrics, cluster
+    python hack/realparts/realparts.py --list             name, version, present or not, path
 
 What is built or unpacked is kept, by version, under $NODETIDE_CACHE, else
 $XDG_CACHE_HOME/nodetide, else ~/.cache/nodetide: a second run costs nothing.
@@ -20,7 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from parts import PARTS
+from parts import GROUPS, PARTS
 from parts.part import Part
 from parts.steps import StepFailed
 
@@ -37,9 +38,14 @@ def get(name: str) -> Path:
     return _BY_NAME[name].get()
 
 
-def _list() -> None:
+def command(name: str) -> str:
+    """The command, from the repository's root, that gets the named part."""
+    return f"python hack/realparts/realparts.py {name}"
+
+
+def _list(names: Sequence[str]) -> None:
     rows = [("NAME", "VERSION", "PRESENT", "PATH")]
-    for part in PARTS:
+    for part in (_BY_NAME[name] for name in names):
         found = part.path()
         rows.append((part.name, part.version(), "yes" if found else "no", str(found or part.expected())))
     wide = [max(len(row[column]) for row in rows) for column in range(3)]
@@ -66,15 +72,18 @@ def _get_all(names: Sequence[str]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Get the real programs that the tests and benches run against.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(_BY_NAME)}")
+    parser.add_argument("--group", action="append", default=[], choices=GROUPS, help="the group's parts; repeatable")
     parser.add_argument("--list", action="store_true", help="say what there is, get nothing")
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in _BY_NAME]
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)} (there are: {', '.join(_BY_NAME)})")
+    grouped = [part.name for group in args.group for part in GROUPS[group]]
+    names = list(dict.fromkeys([*args.names, *grouped])) or list(_BY_NAME)
     if args.list:
-        _list()
+        _list(names)
         return 0
-    return _get_all(args.names or list(_BY_NAME))
+    return _get_all(names)
 
 
 if __name__ == "__main__":

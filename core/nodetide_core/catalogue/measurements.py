@@ -51,13 +51,25 @@ _CPU_MODES = (
     ("active", "not idle: everything but idle"),
 )
 
+#: The kernel counts guests' time as user time, too; the shares take it out again, as Telegraf does.
+_CPU_TIMES = {
+    "user": "running user code and guests' CPUs, without nice time",
+    "nice": "running user code and guests' CPUs at lowered priority",
+}
+
 _CPU = Measurement(
     "cpu",
     "Time of the CPUs, all together and one by one.",
     (
         *(_percent(f"usage_{mode}", f"Share of time {text}.") for mode, text in _CPU_MODES),
         *(
-            Field(f"time_{mode}", Type.FLOAT, Unit.SECONDS, Kind.COUNTER, f"Time {text}, since boot.")
+            Field(
+                f"time_{mode}",
+                Type.FLOAT,
+                Unit.SECONDS,
+                Kind.COUNTER,
+                f"Time {_CPU_TIMES.get(mode, text)}, since boot.",
+            )
             for mode, text in _CPU_MODES
         ),
     ),
@@ -92,7 +104,7 @@ _MEM = Measurement(
                 ("active", "Recently used; reclaimed last."),
                 ("inactive", "Less recently used; reclaimed first."),
                 ("buffered", "Raw disk blocks in memory (Buffers)."),
-                ("cached", "File contents in memory, without swap cache (Cached)."),
+                ("cached", "File contents in memory and slab that can be given back (Cached + SReclaimable)."),
                 ("shared", "Shared memory and tmpfs (Shmem)."),
                 ("slab", "The kernel's own data structures."),
                 ("sreclaimable", "Slab that can be given back."),
@@ -367,12 +379,12 @@ _SOCKSTAT = Measurement(
         *_counts(
             (
                 ("sockets_used", "Sockets of all kinds."),
-                ("tcp_inuse", "TCP sockets, without those waiting in time-wait."),
+                ("tcp_inuse", "TCP sockets of IPv4 and IPv6, without those waiting in time-wait."),
                 ("tcp_orphan", "TCP sockets no process holds any more."),
                 ("tcp_tw", "TCP sockets in time-wait."),
                 ("tcp_alloc", "TCP sockets allocated."),
-                ("udp_inuse", "UDP sockets."),
-                ("raw_inuse", "Raw sockets."),
+                ("udp_inuse", "UDP sockets of IPv4 and IPv6."),
+                ("raw_inuse", "Raw sockets of IPv4 and IPv6."),
             )
         ),
         _gauge("tcp_mem", Unit.PAGES, "Memory of TCP buffers."),

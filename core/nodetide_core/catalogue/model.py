@@ -108,7 +108,11 @@ class Catalogue:
     """All measurements by name."""
 
     def __init__(self, measurements: Iterable[Measurement]) -> None:
-        self._by_name = {item.name: item for item in measurements}
+        self._by_name: dict[str, Measurement] = {}
+        for item in measurements:
+            if item.name in self._by_name:
+                raise ValueError(f"{item.name} stands twice in the catalogue")
+            self._by_name[item.name] = item
 
     def __iter__(self) -> Iterator[Measurement]:
         return iter(self._by_name.values())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Any
 
 from nodetide_core.catalogue import CATALOGUE, Catalogue, Type
-from nodetide_core.points import Point, Tags, Value
+from nodetide_core.points import Point, Tags, Value, writable
 
 __all__ = ["Encoder", "encode"]
 
@@ -21,19 +22,23 @@ class Encoder:
     """Encodes points with second precision.
 
     The type on the wire comes from the catalogue, so that one stray value can never make a field
-    change its type (InfluxDB then drops the point); fields it does not know keep their Python type.
-    NaN, infinities and integers beyond 64 bits are left out, and a point left without fields too.
+    change its type (InfluxDB then drops the point): a fraction is cut off for an integer field, and
+    text for a numeric field left out.  Fields it does not know keep their Python type.  NaN,
+    infinities and integers beyond 64 bits are left out, and a point left without fields too.  What
+    line protocol cannot carry is written as `make_tags` has it, so that no name and no value can
+    end a line early.
 
     Args:
         extra: tags added to every point; a point's own tags win.
-        cache: number of series whose prefix is kept; past it the cache starts afresh, so that
-            churning series cannot grow it without bound.
+        cache: number of (measurement, tags) objects kept; past it the cache starts afresh, so that churning
+            series cannot grow it without bound. Hand out one tags tuple per series, not a new one per point.
     """
 
-    def __init__(self, extra: Tags = (), *, catalogue: Catalogue = CATALOGUE, cache: int = 20_000) -> None:
+    def __init__(self, extra: Tags = (), *, catalogue: Catalogue = CATALOGUE, cache: int = 5_000) -> None:
         self._extra = extra
         self._cache = cache
-        self._prefixes: dict[tuple[str, Tags], str] = {}
+        self._shapes: dict[tuple[str, Tags], _Shape] = {}
+        self._by_id: dict[tuple[str, int], _Shape] = {}
         self._names: dict[str, Mapping[str, tuple[str, Type]]] = {
             measurement.name: {f.name: (f.name.translate(_KEY) + "=", f.type) for f in measurement.fields}
             for measurement in catalogue
@@ -42,18 +47,40 @@ class Encoder:
     def line(self, point: Point) -> str | None:
         """One line without its newline, or None where no field can be written."""
         measurement, tags, fields, time = point
+        # By identity first: hashing a tuple of tags costs more than all the rest, and a stream hands
+        # out the same tuple every time. The shape holds on to the tuple, so its id stays its own.
+        shape = self._by_id.get((measurement, id(tags)))
+        if shape is None:
+            shape = self._remember(measurement, tags)
+        values: tuple[Any, ...] = tuple(fields.values())
+        # A series has the same fields of the same types nearly always: then one format does it all.
+        # The sum is finite only if every number is, and text never gets here.
+        if (
+            shape.types == tuple(map(type, values))
+            and shape.names == tuple(fields)
+            and (not shape.whole or (min(values) >= _INT_MIN and max(values) <= _INT_MAX))
+            and isfinite(sum(values))
+        ):
+            return shape.template % (*values, time)
+        return self._slow_line(shape, measurement, fields, time)
+
+    def _slow_line(self, shape: _Shape, measurement: str, fields: Mapping[str, Value], time: int) -> str | None:
         known = self._names.get(measurement, {})
         parts: list[str] = []
+        formats: list[str] = []
         for name, value in fields.items():
-            text = _typed(known[name], value) if name in known else _untyped(name, value)
+            key, wire = known.get(name) or (writable(name).translate(_KEY) + "=", None)
+            text = _text(wire, value)
             if text is not None:
-                parts.append(text)
+                parts.append(key + text)
+                formats.append(_format(key, wire, value))
         if not parts:
             return None
-        prefix = self._prefixes.get((measurement, tags))
-        if prefix is None:
-            prefix = self._remember(measurement, tags)
-        return f"{prefix}{','.join(parts)} {time}"
+        if len(parts) == len(fields) and all(formats):
+            shape.names, shape.types = tuple(fields), tuple(map(type, fields.values()))
+            shape.whole = int in shape.types
+            shape.template = f"{shape.prefix.replace('%', '%%')}{','.join(formats)} %d"
+        return f"{shape.prefix}{','.join(parts)} {time}"
 
     def lines(self, points: Iterable[Point]) -> list[str]:
         """One line each, less the points that have nothing to write."""
@@ -68,15 +95,34 @@ class Encoder:
         lines.append("")
         return "\n".join(lines).encode()
 
-    def _remember(self, measurement: str, tags: Tags) -> str:
-        if len(self._prefixes) >= self._cache:
-            self._prefixes.clear()
-        merged = {**dict(self._extra), **dict(tags)} if self._extra else dict(tags)
-        text = measurement.translate(_MEASUREMENT)
-        for key in sorted(merged):
-            text += f",{key.translate(_KEY)}={merged[key].translate(_KEY)}"
-        prefix = self._prefixes[(measurement, tags)] = text + " "
-        return prefix
+    def _remember(self, measurement: str, tags: Tags) -> _Shape:
+        if len(self._by_id) >= self._cache:
+            self._by_id.clear()
+            self._shapes.clear()
+        shape = self._shapes.get((measurement, tags))
+        if shape is None:
+            merged = {**dict(self._extra), **dict(tags)} if self._extra else dict(tags)
+            text = writable(measurement).translate(_MEASUREMENT)
+            for key in sorted(merged):
+                text += f",{writable(key).translate(_KEY)}={writable(merged[key]).translate(_KEY)}"
+            shape = self._shapes[(measurement, tags)] = _Shape(text + " ")
+        shape.holds.append(tags)
+        self._by_id[(measurement, id(tags))] = shape
+        return shape
+
+
+class _Shape:
+    """What is known of a series: its escaped prefix, and the format of the fields it last had."""
+
+    __slots__ = ("holds", "names", "prefix", "template", "types", "whole")
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.holds: list[Tags] = []
+        self.names: tuple[str, ...] | None = None
+        self.types: tuple[type, ...] = ()
+        self.whole = False
+        self.template = ""
 
 
 def encode(points: Iterable[Point], extra: Tags = ()) -> bytes:
@@ -84,26 +130,36 @@ def encode(points: Iterable[Point], extra: Tags = ()) -> bytes:
     return Encoder(extra).encode(points)
 
 
-def _typed(field: tuple[str, Type], value: Value) -> str | None:
-    key, type = field
-    if isinstance(value, str) or type is Type.STRING:
-        return f'{key}"{str(value).translate(_STRING)}"' if type is Type.STRING else None
-    if type is Type.FLOAT:
+def _text(wire: Type | None, value: Value) -> str | None:
+    """How a value is written, or None where it can't be; ``wire`` is None for unknown fields."""
+    if wire is None:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        wire = Type.INT if isinstance(value, int) else Type.FLOAT if isinstance(value, float) else Type.STRING
+    if wire is Type.STRING or isinstance(value, str):
+        return _quoted(str(value)) if wire is Type.STRING else None
+    try:
         number = float(value)
-        return f"{key}{number!r}" if math.isfinite(number) else None
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return None
-        value = int(value)
-    return f"{key}{value:d}i" if _INT_MIN <= value <= _INT_MAX else None
+    except OverflowError:  # an integer beyond every float
+        return None
+    if not isfinite(number):
+        return None
+    if wire is Type.FLOAT:
+        return repr(number)
+    whole = int(value)
+    return f"{whole:d}i" if _INT_MIN <= whole <= _INT_MAX else None
 
 
-def _untyped(name: str, value: Value) -> str | None:
-    key = name.translate(_KEY)
-    if isinstance(value, bool):
-        return f"{key}={'true' if value else 'false'}"
-    if isinstance(value, int):
-        return f"{key}={value}i" if _INT_MIN <= value <= _INT_MAX else None
-    if isinstance(value, float):
-        return f"{key}={value!r}" if math.isfinite(value) else None
-    return f'{key}="{value.translate(_STRING)}"'
+def _format(key: str, wire: Type | None, value: Value) -> str:
+    """The %-format that writes such a value, or nothing where only the careful way is right."""
+    if type(value) is float and wire is not Type.INT:
+        return f"{key.replace('%', '%%')}%r"
+    if type(value) is int and wire is not Type.FLOAT:
+        return f"{key.replace('%', '%%')}%di"
+    return ""
+
+
+def _quoted(text: str) -> str:
+    # A lone surrogate is no character, and UTF-8 has no bytes for it.
+    whole = text if text.isascii() else text.encode("utf-8", "replace").decode()
+    return f'"{whole.translate(_STRING)}"'

@@ -5,113 +5,156 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from typing import Literal, NoReturn
 
 from nodetide_core.errors import LineProtocolError
 from nodetide_core.points import Point, Value
 
 __all__ = ["parse", "parse_line"]
 
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_FLOAT = re.compile(r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$")
-_INT = re.compile(r"^[+-]?[0-9]+$")
+_NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+#: InfluxDB keeps two of the 64-bit times, the least and the greatest, to itself.
+_TIME_MIN, _TIME_MAX = -(2**63) + 2, 2**63 - 2
 _BOOLS = {
     **dict.fromkeys(("t", "T", "true", "True", "TRUE"), True),
     **dict.fromkeys(("f", "F", "false", "False", "FALSE"), False),
 }
 
+# All are used with match() or fullmatch(), and none can backtrack for more than linear time.
+_BETWEEN = re.compile(r"(?:[ \t\r]*(?:#[^\n]*)?\n)*[ \t\r]*(?:#[^\n]*\Z)?")
+_MEASUREMENT = re.compile(r"(?:[^\\, \n]+|\\[, ]?)*")
+_KEY = re.compile(r"(?:[^\\,= \n]+|\\[,= ]?)*")
+_TAG_VALUE = re.compile(r"(?:[^\\,= \n]+|\\[,= ]?)*")
+_BARE = re.compile(r"[^, \t\r\n]*")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_SPACES = re.compile(r" *")
+_BLANKS = re.compile(r"[ \t\r]*")
+_ESCAPED = re.compile(r"\\([,= ])")
+_ESCAPED_IN_MEASUREMENT = re.compile(r"\\([, ])")
+_ESCAPED_IN_STRING = re.compile(r'\\(["\\])')
+_FLOAT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_INT = re.compile(r"[+-]?[0-9]{1,40}")
 
-def parse(text: str, precision: str = "s") -> Iterator[Point]:
+
+def parse(text: str, precision: Literal["s", "ms", "us", "ns"] = "s") -> Iterator[Point]:
     """Points of a document, lazily; blank lines and comments are skipped.
 
     Raises:
         LineProtocolError: at the first line that is wrong.
     """
-    for line in _split_lines(text):
-        stripped = line.strip(" \t\r")
-        if stripped and not stripped.startswith("#"):
-            yield parse_line(stripped, precision)
+    at = 0
+    while True:
+        scan = _Scanner(text, at)
+        scan.match(_BETWEEN)
+        if scan.at == len(text):
+            return
+        yield scan.point(_NANOSECONDS[precision])
+        at = scan.at
 
 
-def parse_line(line: str, precision: str = "s") -> Point:
-    """The point of one line; its time is rounded down to whole seconds.
+def parse_line(line: str, precision: Literal["s", "ms", "us", "ns"] = "s") -> Point:
+    """The point of one line; its time is rounded down to whole seconds, and 0 where it has none.
 
     Raises:
         LineProtocolError: with the column and what was expected.
     """
-    scan = _Scanner(line)
-    measurement = scan.token(", ", escapes=", ", what="a measurement")
-    tags: dict[str, str] = {}
-    while scan.take(","):
-        key = scan.token("=", escapes=",= ", what="a tag key")
-        scan.expect("=", "'=' after the tag key")
-        if key in tags:
-            scan.fail(f"tag {key!r} stands twice")
-        tags[key] = scan.token(", ", escapes=",= ", what="a tag value")
-    scan.expect(" ", "a space before the fields")
-    scan.skip(" ")
-    fields: dict[str, Value] = {}
-    while True:
-        key = scan.token("=", escapes=",= ", what="a field key")
-        scan.expect("=", "'=' after the field key")
-        fields[key] = (
-            scan.string() if scan.peek() == '"' else _value(scan, scan.token(", ", escapes="", what="a value"))
-        )
-        if not scan.take(","):
-            break
-    time = 0
-    if scan.peek():
-        scan.expect(" ", "a space before the time")
-        scan.skip(" ")
-        text = scan.rest()
-        if not _INT.match(text):
-            scan.fail("the time is not a whole number")
-        time = int(text) // _PER_SECOND[precision]
-    return Point(measurement, tuple(sorted(tags.items())), fields, time)
-
-
-def _value(scan: _Scanner, text: str) -> Value:
-    if text in _BOOLS:
-        return _BOOLS[text]
-    if text[-1] in "iu" and _INT.match(text[:-1]):
-        number = int(text[:-1])
-        low, high = (-(2**63), 2**63 - 1) if text[-1] == "i" else (0, 2**64 - 1)
-        if not low <= number <= high:
-            scan.fail(f"{text} does not fit in 64 bits")
-        return number
-    if _FLOAT.match(text):
-        value = float(text)
-        if math.isfinite(value):
-            return value
-    return scan.fail(f"{text!r} is not a number, a boolean or a quoted string")
-
-
-def _split_lines(text: str) -> Iterator[str]:
-    """Lines, where a newline inside a quoted string value does not end one."""
-    start, quoted, escaped, in_fields = 0, False, False, False
-    for index, char in enumerate(text):
-        if escaped:
-            escaped = False
-        elif char == "\\":
-            escaped = True
-        elif char == " " and not quoted:
-            in_fields = True
-        elif char == '"' and in_fields:
-            quoted = not quoted
-        elif char == "\n" and not quoted:
-            yield text[start:index]
-            start, in_fields = index + 1, False
-    yield text[start:]
+    scan = _Scanner(line, 0)
+    scan.match(_BLANKS)
+    point = scan.point(_NANOSECONDS[precision])
+    scan.match(_BETWEEN)
+    if scan.at < len(line):
+        scan.fail("expected one line")
+    return point
 
 
 class _Scanner:
-    """A position in a line."""
+    """A position in a text of lines."""
 
-    def __init__(self, line: str) -> None:
-        self.line = line
-        self.at = 0
+    def __init__(self, text: str, at: int) -> None:
+        self.text = text
+        self.at = at
+
+    def point(self, nanoseconds: int) -> Point:
+        """The point that begins here; the position is then behind its line."""
+        measurement = self.name(_MEASUREMENT, _ESCAPED_IN_MEASUREMENT, "a measurement")
+        tags: dict[str, str] = {}
+        while self.take(","):
+            at = self.at
+            key = self.name(_KEY, _ESCAPED, "a tag key")
+            if key in tags:
+                self.fail(f"tag {key!r} stands twice", at)
+            self.expect("=", "'=' after the tag key")
+            tags[key] = self.name(_TAG_VALUE, _ESCAPED, "a tag value")
+        self.expect(" ", "a space before the fields")
+        self.match(_SPACES)
+        fields: dict[str, Value] = {}
+        while True:
+            key = self.name(_KEY, _ESCAPED, "a field key")
+            self.expect("=", "'=' after the field key")
+            fields[key] = self.string() if self.peek() == '"' else self.number()
+            if not self.take(","):
+                break
+        time = self.time(nanoseconds) if self.take(" ") else 0
+        self.match(_BLANKS)
+        if self.at < len(self.text):
+            self.expect("\n", "the end of the line")
+        return Point(measurement, tuple(sorted(tags.items())), fields, time)
+
+    def name(self, pattern: re.Pattern[str], escaped: re.Pattern[str], what: str) -> str:
+        """Text up to an unescaped end character, unescaped; a backslash before others stays."""
+        text = self.match(pattern)
+        if not text:
+            self.fail(f"expected {what}")
+        return escaped.sub(r"\1", text) if "\\" in text else text
+
+    def string(self) -> str:
+        """A quoted string, which may go on over lines; the position is on its opening quote."""
+        at = self.at
+        text = self.match(_STRING)[1:]
+        if not self.take('"'):
+            self.fail("the string has no closing quote", at)
+        return _ESCAPED_IN_STRING.sub(r"\1", text) if "\\" in text else text
+
+    def number(self) -> Value:
+        at = self.at
+        text = self.match(_BARE)
+        if text in _BOOLS:
+            return _BOOLS[text]
+        if text[-1:] in ("i", "u") and _INT.fullmatch(text, 0, len(text) - 1):
+            number = int(text[:-1])
+            low, high = (-(2**63), 2**63 - 1) if text[-1] == "i" else (0, 2**64 - 1)
+            if low <= number <= high:
+                return number
+            self.fail(f"{text} does not fit in 64 bits", at)
+        if _FLOAT.fullmatch(text):
+            value = float(text)
+            if math.isfinite(value):
+                return value
+        return self.fail(f"{text!r} is not a number, a boolean or a quoted string" if text else "expected a value", at)
+
+    def time(self, nanoseconds: int) -> int:
+        """Whole seconds, rounded down; the position is behind the space before it."""
+        self.match(_SPACES)
+        at = self.at
+        text = self.match(_BARE)
+        if not text:
+            return 0
+        if not _INT.fullmatch(text):
+            self.fail("the time is not a whole number", at)
+        time = int(text) * nanoseconds
+        if not _TIME_MIN <= time <= _TIME_MAX:
+            self.fail("the time is not between the years 1677 and 2262", at)
+        return time // 1_000_000_000
+
+    def match(self, pattern: re.Pattern[str]) -> str:
+        """What ``pattern``, which may match nothing, matches here; the position is then behind it."""
+        found = pattern.match(self.text, self.at)
+        text = found[0] if found else ""
+        self.at += len(text)
+        return text
 
     def peek(self) -> str:
-        return self.line[self.at : self.at + 1]
+        return self.text[self.at : self.at + 1]
 
     def take(self, char: str) -> bool:
         if self.peek() != char:
@@ -119,44 +162,12 @@ class _Scanner:
         self.at += 1
         return True
 
-    def skip(self, char: str) -> None:
-        while self.take(char):
-            pass
-
     def expect(self, char: str, what: str) -> None:
         if not self.take(char):
             self.fail(f"expected {what}")
 
-    def rest(self) -> str:
-        text = self.line[self.at :]
-        self.at = len(self.line)
-        return text
-
-    def token(self, ends: str, *, escapes: str, what: str) -> str:
-        """Text up to an unescaped end character, unescaped; a backslash before others stays."""
-        line, at, out = self.line, self.at, []
-        while at < len(line) and line[at] not in ends:
-            if line[at] == "\\" and line[at + 1 : at + 2] and line[at + 1] in escapes:
-                at += 1
-            out.append(line[at])
-            at += 1
-        self.at = at
-        if not out:
-            self.fail(f"expected {what}")
-        return "".join(out)
-
-    def string(self) -> str:
-        """A quoted string; the position is on its opening quote."""
-        line, at, out = self.line, self.at + 1, []
-        while at < len(line) and line[at] != '"':
-            if line[at] == "\\" and line[at + 1 : at + 2] in ('"', "\\"):
-                at += 1
-            out.append(line[at])
-            at += 1
-        if at >= len(line):
-            self.fail("the string has no closing quote")
-        self.at = at + 1
-        return "".join(out)
-
-    def fail(self, reason: str) -> Value:
-        raise LineProtocolError(reason, self.at + 1, self.line)
+    def fail(self, reason: str, at: int | None = None) -> NoReturn:
+        at = self.at if at is None else at
+        start = self.text.rfind("\n", 0, at) + 1
+        end = self.text.find("\n", at)
+        raise LineProtocolError(reason, at - start + 1, self.text[start : end if end >= 0 else None])

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from nodetide_core.errors import PolicyError, Problem
+from nodetide_core.policy.documents import read_documents
 from nodetide_core.policy.parse import parse_policy
-from nodetide_core.policy.schema import (
-    KIND,
-)
-from nodetide_core.policy.spec import (
-    Policy,
-)
+from nodetide_core.policy.schema import KIND
+from nodetide_core.policy.spec import Policy
 
 __all__ = ["load_policies"]
 
@@ -26,20 +21,10 @@ def load_policies(path: Path) -> list[Policy]:
     Raises:
         PolicyError: a file cannot be read or parsed, a policy is wrong, or two share a name or bucket.
     """
-    if path.is_dir():
-        files = sorted(
-            file
-            for file in path.iterdir()
-            if file.suffix in (".yaml", ".yml", ".json") and not file.name.startswith(".") and file.is_file()
-        )
-        if not files:
-            raise PolicyError([Problem("", "has no .yaml, .yml or .json file")], str(path))
-    else:
-        files = [path]
     found: list[tuple[Policy, Path]] = []
     problems: list[Problem] = []
-    for file in files:
-        for document in _documents(file):
+    for file in _files(path):
+        for document in read_documents(file):
             try:
                 policy = parse_policy(document)
             except PolicyError as error:
@@ -55,45 +40,31 @@ def load_policies(path: Path) -> list[Policy]:
     return [policy for policy, _ in found]
 
 
+def _files(path: Path) -> list[Path]:
+    try:
+        if not path.is_dir():
+            return [path]
+        files = sorted(
+            file
+            for file in path.iterdir()
+            if file.suffix in (".yaml", ".yml", ".json") and not file.name.startswith(".") and file.is_file()
+        )
+    except OSError as error:
+        raise PolicyError([Problem("", f"cannot be read: {error}")], str(path)) from error
+    if not files:
+        raise PolicyError([Problem("", "has no .yaml, .yml or .json file")], str(path))
+    return files
+
+
 def _clash(policy: Policy, file: Path, other: Policy, where: Path) -> list[Problem]:
     if other.name == policy.name:
         return [Problem(f"{file.name}: metadata.name", f"{policy.name!r} is in {where.name} already")]
-    if other.storage.bucket == policy.storage.bucket:
+    shared = sorted(_buckets(policy) & _buckets(other))
+    if shared:
         owner = f"policy {other.name} ({where.name})"
-        return [Problem(f"{file.name}: spec.storage.bucket", f"{policy.storage.bucket!r} belongs to {owner} already")]
+        return [Problem(f"{file.name}: spec.storage.bucket", f"{shared[0]!r} belongs to {owner} already")]
     return []
 
 
-def _documents(file: Path) -> list[Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError([Problem("", f"cannot be read: {error}")], str(file)) from error
-    if file.suffix == ".json":
-        try:
-            return [json.loads(text)]
-        except ValueError as error:
-            raise PolicyError([Problem("", f"is not JSON: {error}")], str(file)) from error
-    import yaml  # JSON needs none of it, and the node's own policies are JSON
-
-    try:
-        return [document for document in yaml.load_all(text, Loader=_loader(yaml)) if document is not None]
-    except yaml.YAMLError as error:
-        raise PolicyError([Problem("", f"is not YAML: {' '.join(str(error).split())}")], str(file)) from error
-
-
-def _loader(yaml: Any) -> Any:
-    """A safe loader that refuses a key that stands twice, where YAML would take the last in silence."""
-
-    class Loader(yaml.SafeLoader):  # type: ignore[misc]
-        pass
-
-    def mapping(loader: Any, node: Any) -> dict[Any, Any]:
-        keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for index, key in enumerate(keys) if key in keys[:index]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} stands twice", node.start_mark)
-        return dict(loader.construct_mapping(node, deep=True))
-
-    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    return Loader
+def _buckets(policy: Policy) -> set[str]:
+    return {tier.bucket(policy.storage.bucket) for tier in policy.storage.tiers.tiers}

@@ -42,9 +42,14 @@ Document = Mapping[str, Any]
 DEFAULT_NAME = "system-metrics"
 
 
-def default_policy() -> Policy:
-    """The policy that applies where none is given."""
-    return parse_policy({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": DEFAULT_NAME}, "spec": {}})
+def default_policy(bucket: str | None = None) -> Policy:
+    """The policy that applies where none is given.
+
+    Raises:
+        PolicyError: the bucket's name cannot be one.
+    """
+    spec = {} if bucket is None else {"storage": {"bucket": bucket}}
+    return parse_policy({"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": DEFAULT_NAME}, "spec": spec})
 
 
 def parse_policy(document: Any, source: str = "") -> Policy:
@@ -59,11 +64,13 @@ def parse_policy(document: Any, source: str = "") -> Policy:
     problems = list(_envelope(document))
     if problems:
         raise PolicyError(problems, source)
-    spec = document.get("spec") or {}
-    problems = list(check(spec, POLICY_SCHEMA, "spec")) or list(check_rules(spec))
+    spec = {} if document.get("spec") is None else document["spec"]
+    metadata = document["metadata"]
+    problems = list(check(spec, POLICY_SCHEMA, "spec"))
+    if not problems:
+        problems = [*check_rules(spec), *_default_bucket(spec, metadata["name"])]
     if problems:
         raise PolicyError(problems, source)
-    metadata = document["metadata"]
     collection = _collection(spec.get("collection") or {})
     return Policy(
         name=metadata["name"],
@@ -92,7 +99,10 @@ def _envelope(document: Any) -> list[Problem]:
         return [*found, Problem("metadata", "is required, with a name")]
     name = {"type": "string", "pattern": r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", "minLength": 1, "maxLength": 253}
     text = {"type": "string"}
-    found += check(metadata.get("name"), name, "metadata.name")
+    if metadata.get("name") is None:
+        found.append(Problem("metadata.name", "is required"))
+    else:
+        found += check(metadata["name"], name, "metadata.name")
     if metadata.get("namespace") is not None:
         found += check(metadata["namespace"], text, "metadata.namespace")
     if metadata.get("annotations") is not None:
@@ -102,6 +112,13 @@ def _envelope(document: Any) -> list[Problem]:
     unknown = sorted(str(key) for key in document if key not in ("apiVersion", "kind", "metadata", "spec", "status"))
     found += [Problem(key, "is not a field (allowed: apiVersion, kind, metadata, spec)") for key in unknown]
     return found
+
+
+def _default_bucket(spec: Document, name: str) -> list[Problem]:
+    limit = POLICY_SCHEMA["properties"]["storage"]["properties"]["bucket"]["maxLength"]
+    if "bucket" in (spec.get("storage") or {}) or len(name) <= limit:
+        return []
+    return [Problem("spec.storage.bucket", f"is required where metadata.name has more than {limit} characters")]
 
 
 def _collection(collection: Document) -> Collection:

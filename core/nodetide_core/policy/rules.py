@@ -6,13 +6,14 @@ Works on a document that already passed `nodetide_core.policy.validate.check`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nodetide_core.catalogue import CATALOGUE, Kind
 from nodetide_core.durations import format_duration, parse_duration
 from nodetide_core.errors import Problem
-from nodetide_core.policy.schema import DEFAULT_INTERVAL, SEVERITIES
+from nodetide_core.policy.schema import DEFAULT_INTERVAL, LABEL_KEY, SEVERITIES
 from nodetide_core.tiers import RAW
 
 __all__ = ["check_rules"]
@@ -57,9 +58,26 @@ def _collection(collection: Document, path: str) -> Iterator[Problem]:
                 f"{path}.groups.{name}.interval",
                 f"must be at least {path}.interval ({format_duration(interval)}), not {group['interval']}",
             )
-    for name in collection.get("labels") or {}:
+    yield from _tags(collection, path)
+
+
+def _tags(collection: Document, path: str) -> Iterator[Problem]:
+    labels, copied = collection.get("labels") or {}, collection.get("nodeLabels") or []
+    taken = "is a tag that points carry already"
+    for name, value in labels.items():
+        here = f"{path}.labels.{name}"
         if name in _RESERVED_TAGS:
-            yield Problem(f"{path}.labels.{name}", "is a tag that points carry already; choose another name")
+            yield Problem(here, f"{taken}; choose another name")
+        elif not re.fullmatch(LABEL_KEY, name):
+            yield Problem(here, f"the name must match {LABEL_KEY}")
+        elif not value:
+            yield Problem(here, "must not be empty: a tag without a value cannot be stored")
+    for index, name in enumerate(copied):
+        here = f"{path}.nodeLabels[{index}]"
+        if name in _RESERVED_TAGS:
+            yield Problem(here, f"{name!r} {taken}")
+        elif name in labels or name in copied[:index]:
+            yield Problem(here, f"{name!r} stands twice among labels and nodeLabels")
 
 
 def _storage(storage: Document, path: str) -> Iterator[Problem]:
@@ -84,8 +102,6 @@ def _storage(storage: Document, path: str) -> Iterator[Problem]:
 
 
 def _window(window: int, tier: Document, before_window: int, before: Document, here: str) -> Iterator[Problem]:
-    if tier["name"] == RAW:
-        yield Problem(f"{here}.name", "only the first tier may be named raw")
     if before_window and (window <= before_window or window % before_window):
         yield Problem(
             f"{here}.window",
@@ -158,8 +174,9 @@ def _level(level: Document, path: str) -> Iterator[Problem]:
         return
     relation = given[0]
     bounds = level[relation] if isinstance(level[relation], list) else [level[relation]]
-    if not all(math.isfinite(bound) for bound in bounds):
+    if not all(map(_is_finite, bounds)):
         yield Problem(f"{path}.{relation}", "must be a finite number")
+        return
     if len(bounds) == 2 and bounds[0] > bounds[1]:
         yield Problem(f"{path}.{relation}", "the low bound comes first")
     recover = level.get("recover")
@@ -167,9 +184,18 @@ def _level(level: Document, path: str) -> Iterator[Problem]:
         return
     if relation in ("outside", "inside"):
         yield Problem(f"{path}.recover", f"goes with above or below, not with {relation}")
+    elif not _is_finite(recover):
+        yield Problem(f"{path}.recover", "must be a finite number")
     elif (relation == "above" and recover > bounds[0]) or (relation == "below" and recover < bounds[0]):
         side = "at most" if relation == "above" else "at least"
         yield Problem(f"{path}.recover", f"must be {side} the bound it recovers from ({bounds[0]}), not {recover}")
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 def _receiver(receiver: Document, path: str) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from typing import Any
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.durations import DURATION_PATTERN
 
-__all__ = ["API_VERSION", "DEFAULT_INTERVAL", "DEFAULT_MAX_SERIES", "KIND", "POLICY_SCHEMA", "SEVERITIES"]
+__all__ = ["API_VERSION", "DEFAULT_INTERVAL", "DEFAULT_MAX_SERIES", "KIND", "LABEL_KEY", "POLICY_SCHEMA", "SEVERITIES"]
 
 API_VERSION = "nodetide.io/v1alpha1"
 KIND = "MetricPolicy"
@@ -26,7 +26,8 @@ Schema = dict[str, Any]
 _TAG_KEY = r"^[a-zA-Z]([a-zA-Z0-9_.-]*[a-zA-Z0-9])?$"
 _DNS_LABEL = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
 _BUCKET = r"^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$"
-_LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$"
+#: Label keys, as Kubernetes has them.
+LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?$"
 _METRIC = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_-]*)?$"
 
 
@@ -161,7 +162,7 @@ def _selector() -> Schema:
                 _object(
                     "One condition.",
                     {
-                        "key": _string("Label.", pattern=_LABEL_KEY, maxLength=317),
+                        "key": _string("Label.", pattern=LABEL_KEY, maxLength=317),
                         "operator": _string("Relation.", enum=["In", "NotIn", "Exists", "DoesNotExist"]),
                         "values": _list("Values, for In and NotIn.", _string("Value.", maxLength=63), 64),
                     },
@@ -197,7 +198,7 @@ POLICY_SCHEMA: Schema = _object(
                 "groups": _groups(),
                 "labels": _map("Constant tags on every point.", 32),
                 "nodeLabels": _list(
-                    "Node labels to copy as tags.", _string("Label.", pattern=_LABEL_KEY, maxLength=317), 32
+                    "Node labels to copy as tags.", _string("Label.", pattern=LABEL_KEY, maxLength=317), 32
                 ),
                 "maxSeriesPerNode": {
                     "type": "integer",

@@ -12,6 +12,18 @@ from nodetide_core.errors import Problem
 
 __all__ = ["check"]
 
+#: Fields of one mapping that are named as unknown, before the rest is only counted.
+_MOST_UNKNOWN = 10
+_DURATION = "a duration such as 1s, 5m, 24h or 7d"
+_NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+}
+
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -32,7 +44,7 @@ def check(value: Any, schema: dict[str, Any], path: str) -> Iterator[Problem]:
     kind: str = schema["type"]
     checked: Any = value
     if not isinstance(value, _TYPES[kind]) or (kind in ("integer", "number") and isinstance(value, bool)):
-        yield Problem(path, f"must be {_article(kind)}, not {_show(value)}")
+        yield Problem(path, _wrong_type(value, schema))
         return
     if kind == "object":
         yield from _check_object(checked, schema, path)
@@ -43,7 +55,7 @@ def check(value: Any, schema: dict[str, Any], path: str) -> Iterator[Problem]:
     elif kind in ("integer", "number"):
         low, high = schema.get("minimum"), schema.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
-            yield Problem(path, f"must be {low} to {high}, not {value}")
+            yield Problem(path, f"must be {low} to {high}, not {_show(value)}")
 
 
 def _check_object(value: dict[Any, Any], schema: dict[str, Any], path: str) -> Iterator[Problem]:
@@ -53,11 +65,14 @@ def _check_object(value: dict[Any, Any], schema: dict[str, Any], path: str) -> I
         if name not in value:
             yield Problem(f"{path}.{name}", "is required")
     if len(value) > schema.get("maxProperties", len(value)):
+        # No word on each of them: a document made to be huge must not make the answer huge.
         yield Problem(path, f"has {len(value)} entries; at most {schema['maxProperties']} are allowed")
+        return
+    unknown = 0
     for name, item in value.items():
         here = f"{path}.{name}"
         if not isinstance(name, str):
-            yield Problem(here, f"the key must be text, not {_show(name)}")
+            yield Problem(path, f"the key {_show(name)} must be text; put it in quotes")
         elif name in properties:
             # An empty YAML value (`cpu:`) means "with its defaults" where an object is expected.
             yield from check(
@@ -65,8 +80,10 @@ def _check_object(value: dict[Any, Any], schema: dict[str, Any], path: str) -> I
             )
         elif inner:
             yield from check(item, inner, here)
-        else:
+        elif (unknown := unknown + 1) <= _MOST_UNKNOWN:
             yield Problem(here, _unknown(name, tuple(properties)))
+    if unknown > _MOST_UNKNOWN:
+        yield Problem(path, f"has {unknown - _MOST_UNKNOWN} more fields that are none")
 
 
 def _check_array(value: list[Any], schema: dict[str, Any], path: str) -> Iterator[Problem]:
@@ -74,6 +91,7 @@ def _check_array(value: list[Any], schema: dict[str, Any], path: str) -> Iterato
     if len(value) < low or (high is not None and len(value) > high):
         allowed = str(low) if low == high else f"{low} to {high}"
         yield Problem(path, f"has {len(value)} entries; {allowed} are allowed")
+        return
     for index, item in enumerate(value):
         yield from check(item, schema["items"], f"{path}[{index}]")
 
@@ -87,23 +105,29 @@ def _check_string(value: str, schema: dict[str, Any], path: str) -> Iterator[Pro
         yield Problem(path, f"must have {low} to {high} characters, not {len(value)}")
     elif "pattern" in schema and not re.fullmatch(schema["pattern"], value):
         if schema["pattern"] == DURATION_PATTERN:
-            yield Problem(path, f"must be a duration such as 1s, 5m, 24h or 7d, not {_show(value)}")
+            yield Problem(path, f"must be {_DURATION}, not {_show(value)}")
         else:
             yield Problem(path, f"must match {schema['pattern']}, and {_show(value)} does not")
 
 
-def _article(kind: str) -> str:
-    return {"object": "a mapping", "array": "a list", "integer": "a whole number", "boolean": "true or false"}.get(
-        kind, f"a {kind}"
-    )
+def _wrong_type(value: Any, schema: dict[str, Any]) -> str:
+    kind = schema["type"]
+    if schema.get("pattern") == DURATION_PATTERN:
+        return f"must be {_DURATION}, not {_show(value)}"
+    # YAML reads `on`, `1.10` and 2024-01-01 as something else than the text they look like.
+    quotes = "; put it in quotes" if kind == "string" and not isinstance(value, (dict, list, type(None))) else ""
+    return f"must be {_NAMES[kind]}, not {_show(value)}{quotes}"
 
 
 def _show(value: Any) -> str:
-    text = (
-        repr(value)
-        if isinstance(value, (str, int, float, bool, type(None)))
-        else _article("object" if isinstance(value, dict) else "array")
-    )
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    for kind in ("object", "array"):
+        if isinstance(value, _TYPES[kind]):
+            return _NAMES[kind]
+    if isinstance(value, int) and value.bit_length() > 128:
+        return "a number of that size"
+    text = repr(value) if isinstance(value, (str, int, float)) else f"the {type(value).__name__} {value}"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -20,6 +20,8 @@ from nodetide_core.settings.values import parse_seconds
 __all__ = ["SECRETS_DIR", "Effective", "Loaded", "load_settings", "unknown_variables"]
 
 SECRETS_DIR = "NODETIDE_SECRETS_DIR"
+#: Where a URL may carry a secret though it must not: before the host, and in the query.
+_URL_SECRETS = re.compile(r"^.*(?=@)|(?<=[?#]).+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def _find(
         if named:
             return _read_secret(f"{spec.name}_FILE", Path(named)), f"file {named}"
         directory = everything.get(SECRETS_DIR)
-        if directory and (file := Path(directory) / spec.name).is_file():
+        if directory and _exists(file := Path(directory) / spec.name):
             return _read_secret(SECRETS_DIR, file), f"file {file}"
     return None, "default"
 
@@ -117,14 +119,26 @@ def _parse(spec: Setting, raw: str) -> Any:
         return spec.parse(raw)
     except ValueError as error:
         # A secret's value must not reach a log, not even a wrong one.
-        given = "" if spec.secret else f" (given: {raw!r})"
+        given = "" if spec.secret else f" (given: {_URL_SECRETS.sub('***', raw)!r})"
         raise ConfigError(spec.name, f"{error}; allowed is {spec.allowed}{given}") from None
+
+
+def _exists(file: Path) -> bool:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:  # reading it says why it cannot be read
+        return True
+    return True
 
 
 def _read_secret(name: str, file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:  # whose message quotes the content
+        raise ConfigError(name, f"cannot read {file}: not UTF-8 text") from None
+    except (OSError, ValueError) as error:
         raise ConfigError(name, f"cannot read {file}: {error}") from None
 
 
@@ -135,7 +149,9 @@ def _read_dotenv(file: Path | None) -> dict[str, str]:
 
     try:
         return {key: value for key, value in dotenv_values(file, interpolate=False).items() if value}
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(str(file), "cannot be read: not UTF-8 text") from None
+    except OSError as error:
         raise ConfigError(str(file), f"cannot be read: {error}") from None
 
 

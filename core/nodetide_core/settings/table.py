@@ -41,7 +41,10 @@ def _host_name() -> str:
 
 
 def _data_dir() -> Path:
-    return Path("~/.local/share/nodetide").expanduser()
+    try:
+        return Path("~/.local/share/nodetide").expanduser()
+    except RuntimeError:  # a container's user without an entry or a HOME
+        return Path("/var/lib/nodetide")
 
 
 @dataclass(frozen=True, slots=True)

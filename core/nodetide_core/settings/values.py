@@ -44,7 +44,10 @@ def parse_text(value: str) -> str:
 
 def parse_path(value: str) -> Path:
     """a path."""
-    return Path(parse_text(value)).expanduser()
+    try:
+        return Path(parse_text(value)).expanduser()
+    except RuntimeError:
+        raise ValueError("names the home directory of a user there is not") from None
 
 
 def parse_output(value: str) -> Path | None:
@@ -54,11 +57,17 @@ def parse_output(value: str) -> Path | None:
 
 def parse_url(value: str) -> str:
     """a URL such as `http://localhost:8086`."""
-    parts = urlsplit(value.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(value.strip())
+        port = parts.port
+    except ValueError:  # whose message quotes what may be a password
+        raise ValueError("is not an http or https URL") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise ValueError("is not an http or https URL")
     if parts.username or parts.password:
         raise ValueError("must not carry a user or password; use the token")
+    if parts.query or parts.fragment:
+        raise ValueError("must not carry a query or fragment")
     return value.strip().rstrip("/")
 
 
@@ -76,8 +85,14 @@ def parse_off_or_address(value: str) -> Address | None:
 
 
 def parse_seconds(value: str) -> int:
-    """a duration such as `1s` or `5m`."""
-    return parse_duration(value.strip())
+    """a duration of at least `1s`, such as `1s` or `5m`."""
+    try:
+        seconds = parse_duration(value.strip())
+    except ValueError:
+        raise ValueError("is not a duration") from None
+    if seconds < 1:
+        raise ValueError("is shorter than a second")
+    return seconds
 
 
 def parse_level(value: str) -> str:

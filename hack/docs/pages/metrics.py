@@ -53,4 +53,6 @@ def _section(measurement: Measurement) -> str:
     lines = [f"## `{measurement.name}`\n", measurement.help, "", " ".join(facts), ""]
     if tags:
         lines += ["Tags:", "", *tags, ""]
-    return "\n".join([*lines, "| Field | Type | Kind | Unit | Meaning | Prometheus |", "|---|---|---|---|---|---|", *rows, ""])
+    return "\n".join(
+        [*lines, "| Field | Type | Kind | Unit | Meaning | Prometheus |", "|---|---|---|---|---|---|", *rows, ""]
+    )

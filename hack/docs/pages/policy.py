@@ -53,7 +53,9 @@ def _rows(schema: dict[str, Any], path: str) -> list[str]:
     required = schema.get("required", ())
     for name, inner in schema.get("properties", {}).items():
         here = f"{path}.{name}"
-        default = f"`{inner['default']}`".replace("True", "true").replace("False", "false") if "default" in inner else ""
+        default = (
+            f"`{inner['default']}`".replace("True", "true").replace("False", "false") if "default" in inner else ""
+        )
         note = "required" if name in required else default
         rows.append(f"| `{here}` | {_type(inner)} | {note} | {inner['description']} |")
         rows += _rows(inner, here)

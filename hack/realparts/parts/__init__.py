@@ -1,11 +1,41 @@
-"""The parts there are. To add one: write its file beside this one, and list it here."""
+"""The parts there are. To add one: write its file beside this one, and list it in a group here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from .alertmanager import ALERTMANAGER, AMTOOL
 from .chromium import CHROMEDRIVER, CHROMIUM
+from .etcd import ETCD
+from .helm import HELM
 from .influxd import INFLUXD
+from .kubernetes import KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, KUBECTL
+from .kwok import KWOK
 from .node_exporter import NODE_EXPORTER
 from .part import Part
+from .prometheus import PROMETHEUS, PROMTOOL
 from .telegraf import TELEGRAF
 
-PARTS: tuple[Part, ...] = (INFLUXD, TELEGRAF, NODE_EXPORTER, CHROMIUM, CHROMEDRIVER)
+GROUPS: Mapping[str, tuple[Part, ...]] = {
+    "metrics": (
+        INFLUXD,
+        TELEGRAF,
+        NODE_EXPORTER,
+        PROMETHEUS,
+        PROMTOOL,
+        ALERTMANAGER,
+        AMTOOL,
+        CHROMIUM,
+        CHROMEDRIVER,
+    ),
+    "cluster": (
+        ETCD,
+        KUBE_APISERVER,
+        KUBE_CONTROLLER_MANAGER,
+        KUBE_SCHEDULER,
+        KUBECTL,
+        KWOK,
+        HELM,
+    ),
+}
+PARTS: tuple[Part, ...] = tuple(part for group in GROUPS.values() for part in group)

@@ -33,7 +33,7 @@ class CachedPart:
         return self.pinned
 
     def expected(self) -> Path:
-        return self._folder() / self.program
+        return self.folder() / self.program
 
     def path(self) -> Path | None:
         program = self.expected()
@@ -47,12 +47,12 @@ class CachedPart:
             found = self.path()  # another run may have built it while this one waited
             return found if found is not None else self._make()
 
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
         digest = hashlib.sha256(self.recipe()).hexdigest()[:8]
         return cache.root() / self.name / f"{self.pinned}-{digest}"
 
     def _make(self) -> Path:
-        final = self._folder()
+        final = self.folder()
         final.parent.mkdir(parents=True, exist_ok=True)
         for left_over in final.parent.glob(f"{_UNFINISHED}*"):  # of a run that was killed
             shutil.rmtree(left_over)

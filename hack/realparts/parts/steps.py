@@ -58,6 +58,7 @@ class Steps:
             try:
                 code = subprocess.run(
                     argv,
+                    check=False,
                     cwd=cwd,
                     env={**os.environ, **(env or {})},
                     stdin=subprocess.DEVNULL,
@@ -77,7 +78,9 @@ class Steps:
     def ask(self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
         """Run a short command for what it prints."""
         try:
-            asked = subprocess.run(argv, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True)
+            asked = subprocess.run(
+                argv, check=False, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True
+            )
         except OSError as error:
             raise self.failed(shlex.join(argv), str(error)) from error
         if asked.returncode != 0:

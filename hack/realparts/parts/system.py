@@ -49,7 +49,8 @@ class SystemPart:
     def _ask(self, field: str) -> str:
         """What dpkg knows of the package; empty if nothing, or if there is no dpkg."""
         try:
-            asked = subprocess.run(["dpkg-query", "-W", "-f", field, self.package], capture_output=True, text=True)
+            argv = ["dpkg-query", "-W", "-f", field, self.package]
+            asked = subprocess.run(argv, check=False, capture_output=True, text=True)
         except OSError:
             return ""
         return asked.stdout if asked.returncode == 0 else ""

@@ -1,0 +1,58 @@
+"""``nodetide collect``: samples this machine and writes line protocol."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from nodetide.composing import collector_config, host_of, stop_on_signals
+from nodetide.exits import Exit
+from nodetide.logs import announce_settings
+from nodetide.printing import RENDERERS, PrintSink
+from nodetide_collector.collector import Collector
+from nodetide_collector.sinks.lines import LinesSink, open_lines
+from nodetide_collector.sinks.sink import Sink
+from nodetide_core.errors import ConfigError, ListenError
+from nodetide_core.settings import Loaded, Settings
+
+__all__ = ["main"]
+
+
+def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
+    settings = loaded.settings
+    if arguments.once:
+        return _once(settings, arguments.format or ("table" if sys.stdout.isatty() else "line"))
+    announce_settings(loaded, "collect")
+    sink: Sink = _sink(settings, dry_run=arguments.dry_run, format=arguments.format)
+    collector = _collector(settings, sink)
+    stop_on_signals(collector)
+    collector.run()
+    return Exit.OK
+
+
+def _once(settings: Settings, format: str) -> Exit:
+    collector = _collector(settings, PrintSink(RENDERERS[format]))
+    stop_on_signals(collector)
+    sys.stdout.write(RENDERERS[format](collector.once(settings.sample_window)))
+    sys.stdout.flush()
+    return Exit.OK
+
+
+def _collector(settings: Settings, sink: Sink) -> Collector:
+    try:
+        return Collector(collector_config(settings), sink, host=host_of(settings))
+    except OSError as error:
+        raise ListenError(f"cannot listen on {settings.metrics_listen}: {error.strerror or error}") from None
+
+
+def _sink(settings: Settings, *, dry_run: bool, format: str | None) -> Sink:
+    if dry_run:
+        return PrintSink(RENDERERS[format or "line"])
+    if format not in (None, "line"):
+        raise ConfigError("--format", "goes with --once or --dry-run; what is written is line protocol")
+    if settings.output is None:
+        return LinesSink(sys.stdout.fileno())
+    try:
+        return open_lines(settings.output)
+    except OSError as error:
+        raise ConfigError("NODETIDE_OUTPUT", f"cannot write to {settings.output}: {error.strerror}") from None

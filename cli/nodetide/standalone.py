@@ -1,0 +1,85 @@
+"""Standalone mode: collector, embedded store, API and page composed into one process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from nodetide.banner import banner
+from nodetide.composing import collector_config, host_of
+from nodetide_api.app import create_app
+from nodetide_api.config import ApiConfig
+from nodetide_api.server import ApiServer, listen
+from nodetide_collector.collector import Collector
+from nodetide_collector.sinks.store import StoreSink
+from nodetide_core.settings import Settings
+from nodetide_core.stores.embedded import EmbeddedStore
+from nodetide_core.stores.upkeep import Upkeep
+
+__all__ = ["Standalone"]
+
+_log = logging.getLogger(__name__)
+
+#: Points that wait longer than this, in seconds, are worth a word in /health.
+_LATE = 5.0
+
+
+class Standalone:
+    """Opens everything, in the order in which it can fail without having changed anything.
+
+    Raises:
+        ListenError, StoreBusy, StoreCorrupt, StoreUnavailable, StoreRejected, PolicyError: before
+            anything runs; the message says what to do.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        listener = listen(settings.listen.host, settings.listen.port)
+        try:
+            self._store = EmbeddedStore.open(settings.data_dir)
+            try:
+                self._sink = StoreSink(self._store)
+                self._collector = Collector(
+                    collector_config(settings), self._sink, host=host_of(settings),
+                    on_policies=lambda policies: self._sink.ensure([policy.stream for policy in policies]),
+                )  # fmt: skip
+                self._store.ensure([policy.stream for policy in self._collector.policies])
+            except BaseException:
+                self._store.close()
+                raise
+        except BaseException:
+            listener.close()
+            raise
+        self._upkeep = Upkeep(self._store)
+        self._failure: BaseException | None = None
+        checks = {"collector": self._collector_health, "upkeep": self._upkeep.health}
+        self._server = ApiServer(create_app(self._store, ApiConfig(token=settings.api_token), checks=checks), listener)
+
+    def run(self) -> bool:
+        """Serves until SIGINT or SIGTERM; whether it ended well."""
+        thread = threading.Thread(target=self._collect, name="nodetide-collector")
+        self._upkeep.start()
+        thread.start()
+        print(banner(self._server.url, self._settings.data_dir), flush=True)
+        try:
+            self._server.run(signals=True)
+        finally:
+            self._collector.stop()
+            thread.join()
+            self._upkeep.stop()
+            self._store.close()
+        return self._failure is None
+
+    def _collect(self) -> None:
+        try:
+            self._collector.run()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, an API over dead data would be a lie
+            self._failure = error
+            _log.critical("the collector failed, ending", exc_info=error)
+            self._server.stop()
+
+    def _collector_health(self) -> str:
+        stats = self._sink.stats()
+        if stats.spool_oldest_s > _LATE:
+            return f"points wait to be stored since {stats.spool_oldest_s:.0f} s ({stats.dropped} dropped so far)"
+        return "ok"

@@ -1,0 +1,78 @@
+"""The command line: flags, exit codes, messages."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from nodetide.cli import build_parser, main
+from nodetide.exits import Exit
+from nodetide.flags import flag_name, overrides
+from nodetide_core.settings import all_settings
+
+GOOD = "apiVersion: nodetide.io/v1alpha1\nkind: MetricPolicy\nmetadata: {name: a}\nspec: {}\n"
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    action = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(action.choices)
+
+
+def test_no_flag_takes_a_secret():
+    secrets = {flag_name(setting) for _, setting, _ in all_settings() if setting.secret}
+    flags = {flag for parser in parsers().values() for action in parser._actions for flag in action.option_strings}
+    assert secrets
+    assert not secrets & flags
+
+
+@pytest.mark.parametrize("command", ["run", "collect", "serve"])
+def test_every_setting_of_a_command_is_a_flag_and_in_its_help(command: str):
+    text = parsers()[command].format_help()
+    for _, setting, _ in all_settings():
+        assert (setting.name in text) == (command in setting.commands)
+
+
+@pytest.mark.parametrize("command", ["run", "collect", "serve", "policy validate"])
+def test_help_gives_examples(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as done:
+        main([*command.split(), "--help"])
+    assert done.value.code == Exit.OK
+    assert f"  nodetide {command}" in capsys.readouterr().out
+
+
+def test_flags_become_overrides():
+    arguments = build_parser().parse_args(["run", "--data-dir", "/d", "--listen", ":1"])
+    assert overrides(arguments) == {"NODETIDE_DATA_DIR": "/d", "NODETIDE_LISTEN": ":1"}
+
+
+def test_a_wrong_setting_names_the_variable_and_what_is_allowed(capsys: pytest.CaptureFixture[str]):
+    assert main(["run", "--listen", "eight"]) == Exit.USAGE
+    message = capsys.readouterr().err
+    assert "NODETIDE_LISTEN" in message
+    assert "host:port" in message
+
+
+def test_policy_validate_says_what_is_good(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "a.yaml").write_text(GOOD)
+    assert main(["policy", "validate", str(tmp_path / "a.yaml")]) == Exit.OK
+    assert "a is valid: 19 groups every 1s, bucket a (raw 1d, 5m 7d, 1h 30d, 1d 365d)" in capsys.readouterr().out
+
+
+def test_policy_validate_names_every_problem_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("spec: {}", "spec: {collection: {interval: 5}, suspend: maybe}"))
+    (tmp_path / "good.yaml").write_text(GOOD)
+    paths = [str(tmp_path / "bad.yaml"), str(tmp_path / "missing.yaml"), str(tmp_path / "good.yaml")]
+    assert main(["policy", "validate", *paths]) == Exit.FAILED
+    shown = capsys.readouterr()
+    assert f"{tmp_path}/bad.yaml: spec.collection.interval: " in shown.err
+    assert f"{tmp_path}/bad.yaml: spec.suspend: " in shown.err
+    assert "missing.yaml" in shown.err
+    assert "a is valid" in shown.out
+
+
+def test_the_exit_codes_in_the_help_are_those_of_the_enum():
+    listed = {int(code) for code in re.findall(r"^  (\d)  ", build_parser().format_help(), re.M)}
+    assert listed == {code.value for code in Exit}

@@ -52,7 +52,7 @@ class Standalone:
             raise
         self._upkeep = Upkeep(self._store)
         self._failure: BaseException | None = None
-        checks = {"collector": self._collector_health, "upkeep": self._upkeep.health}
+        checks = {"collector": self._collector_health, "upkeep": lambda: self._upkeep.state.error or "ok"}
         self._server = ApiServer(create_app(self._store, ApiConfig(token=settings.api_token), checks=checks), listener)
 
     def run(self) -> bool:

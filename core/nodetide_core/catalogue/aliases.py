@@ -67,6 +67,6 @@ def select(metric: str) -> Selection:
 
 
 def _nearest(metric: str) -> str:
-    names = [*ALIASES, *CATALOGUE.names, *(f"{m.name}.{f.name}" for m in CATALOGUE for f in m.fields)]
+    names = dict.fromkeys([*ALIASES, *CATALOGUE.names, *(f"{m.name}.{f.name}" for m in CATALOGUE for f in m.fields)])
     close = difflib.get_close_matches(metric, names, n=3, cutoff=0.6)
     return f"; did you mean {', '.join(close)}?" if close else f"; the short names are {', '.join(ALIASES)}"

@@ -13,7 +13,7 @@ import time
 
 from tests.bench.figures import Figure, table
 
-BENCHES = ("encoding", "passes", "growth", "once", "agent", "store", "history")
+BENCHES = ("encoding", "passes", "growth", "once", "agent", "store")
 
 
 def main(names: list[str]) -> int:

@@ -26,20 +26,21 @@ EPOCH = 20_000 * 86_400
 MEMORY = 16_777_216_000
 
 
+SERIES: dict[str, list[dict[str, str]]] = {
+    "cpu": [{"cpu": name} for name in ("cpu-total", "cpu0", "cpu1", "cpu2", "cpu3")],
+    "linux_cpu": [{"cpu": str(at)} for at in range(4)],
+    "disk": [{"path": path, "device": "sda1", "fstype": "ext4", "mode": "rw"} for path in ("/", "/boot")],
+    "diskio": [{"name": name} for name in ("sda", "sda1", "sda2")],
+    "net": [{"interface": name} for name in ("eth0", "eth1", "lo", "all")],
+    "pressure": [{"resource": r, "type": t} for r, t in (("cpu", "some"), ("io", "some"), ("io", "full"))],
+    "temp": [{"sensor": f"core{at}"} for at in range(4)],
+    "softnet": [{"cpu": f"cpu{at}"} for at in range(4)],
+    "collector": [{"group": measurement.name} for measurement in CATALOGUE],
+}
+
+
 class Host:
     """Values that wander: noise, bursts, counters that follow the load, much that never changes."""
-
-    _SERIES = {
-        "cpu": [{"cpu": name} for name in ("cpu-total", "cpu0", "cpu1", "cpu2", "cpu3")],
-        "linux_cpu": [{"cpu": str(at)} for at in range(4)],
-        "disk": [{"path": path, "device": "sda1", "fstype": "ext4", "mode": "rw"} for path in ("/", "/boot")],
-        "diskio": [{"name": name} for name in ("sda", "sda1", "sda2")],
-        "net": [{"interface": name} for name in ("eth0", "eth1", "lo", "all")],
-        "pressure": [{"resource": r, "type": t} for r, t in (("cpu", "some"), ("io", "some"), ("io", "full"))],
-        "temp": [{"sensor": f"core{at}"} for at in range(4)],
-        "softnet": [{"cpu": f"cpu{at}"} for at in range(4)],
-        "collector": [{"group": measurement.name} for measurement in CATALOGUE],
-    }
 
     def __init__(self) -> None:
         self._random = random.Random(1)
@@ -48,7 +49,7 @@ class Host:
         self._series = [
             (measurement, make_tags({"host": "node-1", **tags}), self._fields(measurement.name, tags))
             for measurement in CATALOGUE
-            for tags in self._SERIES.get(measurement.name, [{}])
+            for tags in SERIES.get(measurement.name, [{}])
         ]
 
     def _fields(self, measurement: str, tags: dict[str, str]) -> tuple[Field, ...]:
@@ -78,7 +79,9 @@ class Host:
         if before is None:
             before = self._state[key] = float(abs(hash((measurement, name))) % 10**6)
         if field.kind is Kind.COUNTER:
-            if name.startswith(("err", "drop", "tcp", "udp", "oom", "pswp", "throttle", "errors", "skipped", "squeezed")):
+            if name.startswith(
+                ("err", "drop", "tcp", "udp", "oom", "pswp", "throttle", "errors", "skipped", "squeezed")
+            ):
                 step = float(draw.random() < 0.01)
             elif measurement == "cpu":
                 idle = name in ("time_idle",)
@@ -156,7 +159,16 @@ def ticks_during_upkeep(store: EmbeddedStore, host: Host, clock: list[int]) -> I
 def reads(store: EmbeddedStore, now: int) -> None:
     raw, five, _, day = DEFAULT_TIERS.tiers
 
-    def ask(name: str, tier, measurement: str, fields: tuple[str, ...], span: int, step: int, aggregate: Aggregate, **tags: str) -> None:
+    def ask(
+        name: str,
+        tier,
+        measurement: str,
+        fields: tuple[str, ...],
+        span: int,
+        step: int,
+        aggregate: Aggregate,
+        **tags: str,
+    ) -> None:
         chosen = {key: frozenset({value}) for key, value in tags.items()}
         query = RangeQuery("system", tier, measurement, fields, now - span, now, step, aggregate, chosen)
         times, found = [], 0

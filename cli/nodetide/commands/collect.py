@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from nodetide.composing import collector_config, host_of, stop_on_signals
@@ -51,6 +52,8 @@ def _sink(settings: Settings, *, dry_run: bool, format: str | None) -> Sink:
     if format not in (None, "line"):
         raise ConfigError("--format", "goes with --once or --dry-run; what is written is line protocol")
     if settings.output is None:
+        # `nodetide collect | head` ends with head; the sink itself would wait for a new reader.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         return LinesSink(sys.stdout.fileno())
     try:
         return open_lines(settings.output)

@@ -49,7 +49,7 @@ export function measure(value, unit) {
     const scaled = binary(value);
     return { value: scaled.value, unit: `${scaled.unit}/s` };
   }
-  const scaled = thousands(value);
+  const scaled = value === 0 && unit !== "none" ? { value: "0", unit: "" } : thousands(value);
   return { value: scaled.value, unit: unit === "per_second" ? `${scaled.unit}/s` : scaled.unit };
 }
 

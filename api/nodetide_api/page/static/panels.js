@@ -10,8 +10,8 @@
 
 const word = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-/** A line for one field, whatever the tags. */
-const single = (label) => (_tags, field) => ({ key: field, label, group: field });
+const MODES = { usage_active: "Busy", usage_system: "System", usage_iowait: "I/O wait" };
+const LOADS = { load1: "1 min", load5: "5 min", load15: "15 min" };
 
 /** Two lines per device: into it dashed, out of it solid. */
 const pair = (tag, solid, dashed) => (tags, field) => {
@@ -30,17 +30,30 @@ function pressureLine(tags) {
   return { key: `${resource} ${type}`, label, group: resource, dashed: type === "full" };
 }
 
+/** Without the partitions of disks that are there as a whole: they would count everything twice. */
+export function withoutPartitions(names) {
+  const all = new Set(names);
+  return names.filter((name) => {
+    const whole = /^(.*\d)p\d+$/.exec(name) ?? /^(.*\D)\d+$/.exec(name);
+    return !(whole && all.has(whole[1]));
+  });
+}
+
 /**
  * @typedef {object} Panel
  * @property {string} id
  * @property {string} title
- * @property {{metric: string, measurement: string, fields: string[]}[]} sources `metric` for history; the rest for live samples
+ * @property {{metric: string, tag?: string, measurement: string, fields: string[]}[]} sources `metric` and `tag` ask for
+ *     history; `measurement` and `fields` find the same in live samples
  * @property {string} unit of the values drawn
  * @property {boolean} counter whether live values are in `rates`
  * @property {{floor: number, ceiling?: number}} limits of the value axis
  * @property {(tags: Object, field: string, measurement: string) => Line|null} line
+ * @property {string[]} [order] keys in the order of the legend; without it, as they come
+ * @property {string[]} [area] keys of lines filled below
  * @property {number} [most] groups drawn at most: the greatest ones
- * @property {string} absent said when there is nothing to draw and never was
+ * @property {(names: string[]) => string[]} [keep] which groups may be drawn at all
+ * @property {string} [absent] said instead of an empty chart when the host does not sample it
  */
 
 /** @type {Panel[]} */
@@ -48,12 +61,17 @@ export const PANELS = [
   {
     id: "cpu",
     title: "CPU",
-    sources: [{ metric: "cpu", measurement: "cpu", fields: ["usage_active"] }],
+    sources: Object.keys(MODES).map((field) => ({
+      metric: `cpu.${field}`,
+      tag: "cpu:cpu-total",
+      measurement: "cpu",
+      fields: [field],
+    })),
     unit: "percent",
     counter: false,
     limits: { floor: 100, ceiling: 100 },
-    line: (tags) => (tags.cpu === "cpu-total" ? { key: "active", label: "All CPUs", group: "active" } : null),
-    absent: "No data in this range.",
+    line: (tags, field) => (tags.cpu === "cpu-total" ? { key: field, label: MODES[field], group: field } : null),
+    area: ["usage_active"],
   },
   {
     id: "memory",
@@ -70,7 +88,7 @@ export const PANELS = [
       label: measurement === "mem" ? "Memory" : "Swap",
       group: measurement,
     }),
-    absent: "No data in this range.",
+    area: ["mem"],
   },
   {
     id: "load",
@@ -79,8 +97,9 @@ export const PANELS = [
     unit: "none",
     counter: false,
     limits: { floor: 1 },
-    line: (_tags, field) => single({ load1: "1 min", load5: "5 min", load15: "15 min" }[field])(_tags, field),
-    absent: "No data in this range.",
+    line: (_tags, field) => ({ key: field, label: LOADS[field], group: field }),
+    order: Object.keys(LOADS),
+    area: ["load1"],
   },
   {
     id: "pressure",
@@ -91,6 +110,7 @@ export const PANELS = [
     // Stalls of one percent already matter: on a full scale they would be a flat line.
     limits: { floor: 5, ceiling: 100 },
     line: pressureLine,
+    order: ["cpu some", "memory some", "memory full", "io some", "io full"],
     absent: "Pressure is not available on this kernel.",
   },
   {
@@ -102,7 +122,7 @@ export const PANELS = [
     limits: { floor: 1024 },
     line: pair("name", { field: "read_bytes", word: "read" }, { field: "write_bytes", word: "written" }),
     most: 3,
-    absent: "No data in this range.",
+    keep: withoutPartitions,
   },
   {
     id: "network",
@@ -113,7 +133,6 @@ export const PANELS = [
     limits: { floor: 1024 },
     line: pair("interface", { field: "bytes_recv", word: "received" }, { field: "bytes_sent", word: "sent" }),
     most: 3,
-    absent: "No data in this range.",
   },
   {
     id: "disk",
@@ -124,7 +143,6 @@ export const PANELS = [
     limits: { floor: 100, ceiling: 100 },
     line: (tags) => ({ key: tags.path, label: tags.path, group: tags.path }),
     most: 5,
-    absent: "No data in this range.",
   },
 ];
 
@@ -137,23 +155,13 @@ export const PANELS = [
 export function livePoints(panel, host) {
   const points = [];
   for (const series of host.series) {
-    const source = panel.sources.find((candidate) => candidate.measurement === series.measurement);
-    if (!source) continue;
     const values = panel.counter ? series.rates : series.values;
-    for (const field of source.fields) {
+    const fields = panel.sources.filter((source) => source.measurement === series.measurement);
+    for (const field of fields.flatMap((source) => source.fields)) {
       const line = panel.line(series.tags, field, series.measurement);
       if (!line || typeof values[field] !== "number") continue;
       points.push({ line, time: Math.floor(Date.parse(series.time) / 1000), value: values[field] });
     }
   }
   return points;
-}
-
-/** The lines of whole disks, where partitions beside them would count everything twice. */
-export function withoutPartitions(names) {
-  const all = new Set(names);
-  return names.filter((name) => {
-    const whole = /^(.*\d)p\d+$/.exec(name) ?? /^(.*\D)\d+$/.exec(name);
-    return !(whole && all.has(whole[1]));
-  });
 }

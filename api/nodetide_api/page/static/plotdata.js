@@ -1,6 +1,6 @@
 // The lines of one panel: chosen from history, continued by live samples. No DOM.
 
-import { livePoints, withoutPartitions } from "./panels.js";
+import { livePoints } from "./panels.js";
 import { rows, Series } from "./series.js";
 
 /** Live samples kept while a history is on its way, so that nothing falls between the two. */
@@ -19,8 +19,14 @@ export class PlotData {
   /** Whether a history has been loaded. */
   loaded = false;
 
+  /** Seconds per point. */
   step = 1;
+
+  /** Seconds shown. */
   span = 300;
+
+  /** The tier that answered. */
+  tier = "";
 
   /** @param {import("./panels.js").Panel} panel */
   constructor(panel) {
@@ -43,6 +49,7 @@ export class PlotData {
   load(histories, span) {
     this.step = Math.max(...histories.map((history) => history.step_seconds));
     this.span = span;
+    this.tier = histories[0].tier;
     this.#lines = new Map();
     for (const history of histories) {
       const end = Date.parse(history.end) / 1000;
@@ -93,20 +100,30 @@ export class PlotData {
     return this.lines.reduce((most, { series }) => Math.max(most, series.stats(start)?.max ?? 0), 0);
   }
 
+  /** Whether the host has sampled any of it lately. */
+  get sampled() {
+    return this.#recent.length > 0;
+  }
+
+  #keep(names) {
+    return this.#panel.keep ? this.#panel.keep(names) : names;
+  }
+
   #choose() {
     const most = this.#panel.most ?? Infinity;
     const totals = new Map();
     for (const { line, series } of this.#lines.values()) {
       totals.set(line.group, (totals.get(line.group) ?? 0) + (series.stats()?.mean ?? 0));
     }
-    let names = [...totals.keys()];
-    if (this.#panel.id === "diskio") names = withoutPartitions(names);
+    const names = this.#keep([...totals.keys()]);
     this.groups = names.length;
     names.sort((a, b) => totals.get(b) - totals.get(a) || a.localeCompare(b));
     const chosen = names.slice(0, most);
     const kept = [...this.#lines.entries()].filter(([, { line }]) => chosen.includes(line.group));
-    kept.sort(([, a], [, b]) => chosen.indexOf(a.line.group) - chosen.indexOf(b.line.group));
-    this.#lines = new Map(most === Infinity ? [...this.#lines] : kept);
+    if (most < Infinity) kept.sort(([, a], [, b]) => chosen.indexOf(a.line.group) - chosen.indexOf(b.line.group));
+    const order = this.#panel.order;
+    if (order) kept.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
+    this.#lines = new Map(kept);
   }
 
   #take(points) {
@@ -125,7 +142,6 @@ export class PlotData {
   #admits(line) {
     const groups = new Set(this.lines.map((entry) => entry.line.group));
     if (groups.has(line.group)) return true;
-    if (this.#panel.id === "diskio" && !withoutPartitions([...groups, line.group]).includes(line.group)) return false;
-    return groups.size < (this.#panel.most ?? Infinity);
+    return this.#keep([...groups, line.group]).includes(line.group) && groups.size < (this.#panel.most ?? Infinity);
   }
 }

@@ -4,8 +4,8 @@
 const SLACK = 1.5;
 
 /**
- * The distance between neighbours that is normal for these times: the median of means over four of them, so
- * that neither single gaps nor a sampling interval that is no multiple of the step count as normal or as gaps.
+ * The distance between neighbours that is normal for these times: the lower quartile of means over four of them,
+ * so that neither single gaps nor a sampling interval that is no multiple of the step count as normal or as gaps.
  * @param {number[]} t ascending seconds
  * @param {number} step seconds; never less than this
  */
@@ -15,7 +15,7 @@ export function spacing(t, step) {
   const means = [];
   for (let at = width; at < t.length; at += 1) means.push((t[at] - t[at - width]) / width);
   means.sort((a, b) => a - b);
-  const typical = means[Math.floor((means.length - 1) / 2)];
+  const typical = means[Math.floor((means.length - 1) / 4)];
   return Math.max(1, Math.ceil(typical / step - 1e-9)) * step;
 }
 
@@ -59,7 +59,7 @@ export class Series {
    * Takes a column of history. A later column of the same line (its tags changed on the way) joins the first.
    * @param {number[]} t start of each step
    * @param {(number|null)[]} v
-   * @param {number} end up to when the history reaches
+   * @param {number} end the second before which the history ends
    */
   load(t, v, end) {
     const joined = new Map(this.t.map((time, index) => [time, this.v[index]]));
@@ -70,9 +70,9 @@ export class Series {
     this.v = this.t.map((time) => joined.get(time));
     const last = this.t.at(-1);
     if (last === undefined) return;
-    // What the last, unfinished step stands for so far; a finished one takes nothing more.
+    // The seconds that the last step stands for so far; the samples in it must not count again.
     this.#weight = Math.max(1, Math.min(this.#step, end - last));
-    this.#newest = this.#step === 1 || end - last >= this.#step ? last : Math.max(last, end);
+    this.#newest = Math.max(last, Math.min(last + this.#step, end) - 1);
   }
 
   /**

@@ -7,21 +7,20 @@ import { duration } from "./format.js";
  * @property {"connecting"|"open"|"waiting"|"locked"|"paused"} phase
  * @property {string} [reason] why it is waiting
  * @property {number} [retryAt] when it tries again, milliseconds
+ * @property {string|null} [trouble] what the server says it cannot do now
  */
-
-/** A newest sample this much older than expected is stale even before the server says so. */
-const GRACE_SECONDS = 2;
 
 /**
  * @param {Link} link
- * @param {{age: number, staleAfter: number}|null} sample age of the newest sample now, in seconds; null before the first
+ * @param {{age: number, staleAfter: number}|null} sample age of the newest sample now, in seconds; null before the first answer,
+ *     infinite when the server has none of this host
  * @returns {"connecting"|"live"|"stale"|"disconnected"|"locked"|"paused"}
  */
 export function judge(link, sample) {
   if (link.phase === "waiting") return "disconnected";
   if (link.phase === "locked" || link.phase === "paused") return link.phase;
-  if (!sample) return "connecting";
-  if (sample.age > sample.staleAfter + GRACE_SECONDS) return "stale";
+  if (!sample) return link.trouble ? "stale" : "connecting";
+  if (link.trouble || sample.age > sample.staleAfter) return "stale";
   return link.phase === "open" ? "live" : "connecting";
 }
 
@@ -48,6 +47,8 @@ export function explain(state, link, sample, now) {
     const wait = Math.max(0, Math.ceil((link.retryAt - now) / 1000));
     return `${link.reason}${shown} ${wait > 0 ? `Trying again in ${wait} s.` : "Trying again."}`;
   }
+  if (state === "stale" && link.trouble) return `The server cannot read its store: ${link.trouble}.${shown}`;
+  if (state === "stale" && !Number.isFinite(sample.age)) return "No sample of this host in the last hour.";
   if (state === "stale") {
     return `The server answers, but no new sample has come for ${duration(sample.age)}. The collector of this host may have stopped.`;
   }

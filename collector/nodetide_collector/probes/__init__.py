@@ -1,0 +1,43 @@
+"""All probes: importing this package registers each under the name of its measurement."""
+
+from nodetide_collector.probes import (
+    conntrack,
+    cpu,
+    disk,
+    diskio,
+    kernel,
+    kernel_vmstat,
+    linux_cpu,
+    linux_sysctl_fs,
+    mem,
+    net,
+    netstat,
+    pressure,
+    processes,
+    sockstat,
+    softnet,
+    swap,
+    system,
+    temp,
+)
+
+__all__ = [
+    "conntrack",
+    "cpu",
+    "disk",
+    "diskio",
+    "kernel",
+    "kernel_vmstat",
+    "linux_cpu",
+    "linux_sysctl_fs",
+    "mem",
+    "net",
+    "netstat",
+    "pressure",
+    "processes",
+    "sockstat",
+    "softnet",
+    "swap",
+    "system",
+    "temp",
+]

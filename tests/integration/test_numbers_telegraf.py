@@ -1,0 +1,309 @@
+"""Our names, types, tags and values against Telegraf's, whose dashboards must work with ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.fixtures.hosts.shapes import SHAPES
+from tests.fixtures.hosts.tree import Link, Shape, make_host, write_tree
+
+from nodetide_collector.host import Host
+from nodetide_collector.probe import Request, registered
+from nodetide_collector.probes.cpu import usage
+from nodetide_core.catalogue import CATALOGUE, Kind, Type
+from nodetide_core.lineprotocol import parse
+from nodetide_core.points import Point, SeriesKey, Value, tag
+
+pytestmark = pytest.mark.peer
+
+Pass = Mapping[SeriesKey, Mapping[str, Value]]
+ReadPass = Callable[..., Pass]
+
+_AGENT = """
+[agent]
+  omit_hostname = true
+  interval = "1s"
+  flush_interval = "1s"
+  precision = "1ms"
+[[outputs.file]]
+  files = ["{output}"]
+  data_format = "influx"
+"""
+_INPUTS = """
+[[inputs.cpu]]
+  percpu = true
+  totalcpu = true
+  collect_cpu_time = true
+  report_active = true
+[[inputs.mem]]
+[[inputs.swap]]
+[[inputs.disk]]
+[[inputs.diskio]]
+[[inputs.net]]
+  ignore_protocol_stats = true
+[[inputs.netstat]]
+[[inputs.system]]
+[[inputs.kernel]]
+  collect = ["psi"]
+[[inputs.kernel_vmstat]]
+[[inputs.processes]]
+[[inputs.conntrack]]
+[[inputs.linux_sysctl_fs]]
+"""
+
+#: What Telegraf writes and we leave out, and why.
+LEFT_OUT: dict[str, set[str]] = {
+    # Always 0 on machines of 64 bits, or the same as a field of `swap`.
+    "mem": {
+        "high_free", "high_total", "low_free", "low_total", "vmalloc_chunk", "vmalloc_total", "vmalloc_used",
+        "swap_cached", "swap_free", "swap_total", "write_back_tmp",
+    },
+    # Derived from counters that we write, or the same as another input's.
+    "diskio": {"io_await", "io_svctm"},
+    "netstat": {"tcp_none"},  # not a state of TCP
+    "system": {"n_physical_cpus", "n_unique_users", "uptime_format"},
+    "kernel": {"entropy_avail"},  # always 256 since Linux 5.18
+    "processes": {"dead", "paging", "unknown"},  # states that no process shows on a kernel of this century
+    "linux_sysctl_fs": {"dentry-age-limit", "dentry-want-pages", "inode-preshrink-nr"},  # constants and dummies
+}  # fmt: skip
+
+#: What we write beside: measurements Telegraf has no input for, series it drops, and fields on a host that has them.
+ADDED_MEASUREMENTS = {"sockstat", "softnet"}
+ADDED: dict[str, set[str]] = {
+    "net": {  # protocol counters are deprecated there, in favour of another input
+        name for name in CATALOGUE["net"].by_name if name.startswith(("tcp_", "udp_"))
+    },
+}
+#: Telegraf writes every counter of vmstat; we those that tell something of a node.
+ONLY_OURS_COUNT = {"kernel_vmstat"}
+
+
+@pytest.fixture(scope="module")
+def telegraf(part: Callable[[str], Path]) -> Callable[..., list[Point]]:
+    """Runs Telegraf in a folder with some inputs, once, or until its points satisfy a condition."""
+    program = part("telegraf")
+
+    def run(
+        folder: Path, inputs: str, enough: Callable[[list[Point]], bool] | None = None, **environment: str
+    ) -> list[Point]:
+        output, config, log = folder / "out.lp", folder / "telegraf.conf", folder / "log"
+        config.write_text(_AGENT.format(output=output) + inputs)
+        command = [str(program), "--config", str(config), *([] if enough else ["--once"])]
+        with log.open("w") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment})
+
+        def points() -> list[Point]:
+            text = output.read_text(errors="replace") if output.exists() else ""
+            return list(parse(text[: text.rfind("\n") + 1], "ns"))
+
+        try:
+            if enough is None:
+                assert process.wait(60) == 0, log.read_text()
+            deadline = time.monotonic() + 60
+            while enough is not None and not enough(points()):
+                assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+        finally:
+            process.terminate()
+            process.wait(20)
+        return points()
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def both(
+    telegraf: Callable[..., list[Point]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Pass, list[Point], Pass]]:
+    """Our values before, some seconds of Telegraf's, ours after."""
+
+    def ours() -> Pass:
+        host = Host()
+        return {
+            SeriesKey(sample.measurement, sample.tags): sample.fields
+            for registration in registered().values()
+            for sample in registration.make(host).read(Request()).samples
+        }
+
+    def enough(points: list[Point]) -> bool:
+        return sum("usage_user" in point.fields and tag(point.tags, "cpu") == "cpu-total" for point in points) >= 3
+
+    before = ours()
+    theirs = telegraf(tmp_path_factory.mktemp("telegraf"), _INPUTS, enough)
+    yield before, theirs, ours()
+
+
+def test_names_types_and_tags_are_theirs(both: tuple[Pass, list[Point], Pass]) -> None:
+    ours, points, _ = both
+    theirs: dict[SeriesKey, dict[str, Value]] = {}
+    for point in points:
+        theirs.setdefault(point.key, {}).update(point.fields)
+    wrong: list[str] = []
+    derived = {"cpu": {f for f in CATALOGUE["cpu"].by_name if f.startswith("usage_")}, "diskio": {"io_util"}}
+    for key, fields in theirs.items():
+        name = key.measurement
+        if key not in ours:
+            wrong.append(f"we lack the series {key}")
+            continue
+        mine = set(ours[key]) | derived.get(name, set())
+        extra = set(fields) - mine - LEFT_OUT.get(name, set())
+        if extra and name not in ONLY_OURS_COUNT:
+            wrong.append(f"{key}: we lack {extra}")
+        added = mine - set(fields) - ADDED.get(name, set()) - {"io_util"}
+        if added:
+            wrong.append(f"{key}: we add {added}")
+        for field in mine & set(fields):
+            expected = float if CATALOGUE[name].by_name[field].type is Type.FLOAT else int
+            if type(fields[field]) is not expected:
+                wrong.append(f"{name}.{field} is {fields[field]!r} there")
+    assert wrong == []
+    seen = {key.measurement for key in theirs}
+    assert {key.measurement for key in ours} - seen == ADDED_MEASUREMENTS
+
+
+def test_series_that_only_we_write(both: tuple[Pass, list[Point], Pass]) -> None:
+    """Disks that were never used, interfaces that are down or lo, and the protocol counters."""
+    ours, points, _ = both
+    theirs = {point.key for point in points}
+    for key in set(ours) - theirs:
+        if key.measurement == "diskio":
+            assert not any(ours[key].values())
+        elif key.measurement == "net" and (name := tag(key.tags, "interface")) != "all":
+            flags = int((Path("/sys/class/net") / str(name) / "flags").read_text(), 16)
+            assert name == "lo" or not flags & 1
+        else:
+            assert key.measurement in ADDED_MEASUREMENTS or tag(key.tags, "interface") == "all", key
+
+
+def test_counters_are_exactly_theirs(both: tuple[Pass, list[Point], Pass]) -> None:
+    before, points, after = both
+    wrong, compared = [], set()
+    for point in points:
+        for field, value in point.fields.items():
+            known = CATALOGUE.field(point.measurement, field)
+            if known is None or known.kind is not Kind.COUNTER or field in ("time_idle", "time_iowait"):
+                continue
+            low, high = (float(found[point.key][field]) for found in (before, after))
+            compared.add(f"{point.measurement}.{field}")
+            if not low - 1e-6 <= float(value) <= high + 1e-6:
+                wrong.append(f"{point.measurement}.{field} {dict(point.tags)}: {low} <= {value} <= {high}")
+    assert wrong == []
+    assert len(compared) >= 35, sorted(compared)
+
+
+def test_usage_is_what_they_make_of_the_same_times(both: tuple[Pass, list[Point], Pass]) -> None:
+    """Our shares of two of their samples are their shares."""
+    _, points, _ = both
+    times: dict[SeriesKey, list[Point]] = {}
+    shares: dict[tuple[SeriesKey, int], Point] = {}
+    for point in sorted((p for p in points if p.measurement == "cpu"), key=lambda p: p.time):
+        if "time_user" in point.fields:
+            times.setdefault(point.key, []).append(point)
+        else:
+            shares[point.key, point.time] = point
+    compared = 0
+    for key, samples in times.items():
+        for earlier, later in pairwise(samples):
+            theirs = shares.get((key, later.time))
+            if theirs is None or min(float(value) for value in theirs.fields.values()) < 0:
+                continue  # time moved from iowait to idle: they show it, we do not
+            ours = usage(later.fields, earlier.fields, 1.0)
+            assert ours == {name: pytest.approx(value, abs=1e-6) for name, value in theirs.fields.items()}
+            compared += 1
+    assert compared >= 3
+
+
+def test_gauges_are_within_sampling_error(both: tuple[Pass, list[Point], Pass]) -> None:
+    """Some seconds pass between ours and theirs, so what moves quickly is only bounded."""
+    before, points, after = both
+    exact = {"mem.total", "mem.commit_limit", "mem.huge_page_size", "swap.total", "system.n_cpus", "kernel.boot_time",
+             "disk.total", "disk.inodes_total", "conntrack.ip_conntrack_max", "linux_sysctl_fs.file-max",
+             "linux_sysctl_fs.aio-max-nr", "net.speed"}  # fmt: skip
+    slack = {"mem": 1 << 30, "disk": 2 << 30, "netstat": 200, "processes": 200, "system": 60, "diskio": 200,
+             "conntrack": 200, "pressure": 100, "linux_sysctl_fs": 200_000, "swap": 1 << 30}  # fmt: skip
+    wrong = []
+    for point in points:
+        for field, value in point.fields.items():
+            known = CATALOGUE.field(point.measurement, field)
+            if known is None or known.kind is not Kind.GAUGE or field not in before.get(point.key, {}):
+                continue
+            room = 0 if f"{point.measurement}.{field}" in exact else slack[point.measurement]
+            room = min(room, 20) if field.endswith("percent") else room
+            values = [float(found[point.key][field]) for found in (before, after)]
+            if not min(values) - room <= float(value) <= max(values) + room:
+                wrong.append(f"{point.measurement}.{field}: {values} and {value}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", sorted(set(SHAPES) - {"malformed"}))
+def test_on_other_kernels_we_agree(name: str, telegraf: Callable[..., list[Point]], tmp_path: Path) -> None:
+    """Telegraf reads a fixture's /proc, too, for what it does not ask of the system itself."""
+    shape = SHAPES[name]
+    write_tree(tmp_path, shape.tree)
+    inputs = "[[inputs.cpu]]\n  collect_cpu_time = true\n  report_active = true\n[[inputs.mem]]\n[[inputs.diskio]]\n"
+    inputs += "[[inputs.processes]]\n"
+    theirs = {
+        (point.key, field): value
+        for point in telegraf(tmp_path, inputs, HOST_PROC=str(tmp_path / "proc"), HOST_SYS=str(tmp_path / "sys"))
+        for field, value in point.fields.items()
+        if CATALOGUE.field(point.measurement, field) is not None
+    }
+    host = make_host(tmp_path, shape)
+    ours = {
+        (SeriesKey(sample.measurement, sample.tags), field): value
+        for measurement in ("cpu", "mem", "diskio", "processes")
+        for sample in registered()[measurement].make(host).read(Request()).samples
+        for field, value in sample.fields.items()
+    }
+    absent = {pair: value for pair, value in theirs.items() if pair not in ours}
+    # They say 0 for what a kernel does not tell.
+    assert not any(absent.values()), absent
+    # A disk that was never used they leave out.
+    assert not any(value for pair, value in ours.items() if pair not in theirs)
+    assert {pair: ours[pair] for pair in theirs if pair in ours} == {
+        pair: pytest.approx(value, rel=1e-12) for pair, value in theirs.items() if pair in ours
+    }
+    assert len(theirs) > 40
+
+
+def test_sensors_and_frequencies_are_theirs(telegraf: Callable[..., list[Point]], tmp_path: Path) -> None:
+    tree = dict(SHAPES["cgroup2-nvme-lvm-psi-irq"].tree)
+    # One disk only: of two of the same name, Telegraf shows the last.
+    tree = {path: content for path, content in tree.items() if "hwmon0" not in path}
+    for cpu in range(4):
+        for file in ("core_throttle_max_time_ms", "core_throttle_total_time_ms"):
+            tree[f"sys/devices/system/cpu/cpu{cpu}/thermal_throttle/{file}"] = "1\n"
+    write_tree(tmp_path, tree)
+    inputs = (
+        f'[[inputs.temp]]\n[[inputs.linux_cpu]]\n  host_sys = "{tmp_path}/sys"\n  metrics = ["cpufreq", "thermal"]\n'
+    )
+    theirs = {
+        point.key: {name: value for name, value in point.fields.items() if CATALOGUE.field(point.measurement, name)}
+        for point in telegraf(tmp_path, inputs, HOST_SYS=str(tmp_path / "sys"))
+    }
+    host = make_host(tmp_path, Shape({}))
+    ours = {
+        SeriesKey(sample.measurement, sample.tags): sample.fields
+        for measurement in ("temp", "linux_cpu")
+        for sample in registered()[measurement].make(host).read(Request()).samples
+    }
+    assert ours == theirs
+    assert len(ours) == 4 + 3
+
+
+def test_thermal_zones_are_theirs(telegraf: Callable[..., list[Point]], tmp_path: Path) -> None:
+    tree = {path: content for path, content in SHAPES["kernel-3.10"].tree.items() if "thermal_zone1" not in path}
+    write_tree(tmp_path, {path: content for path, content in tree.items() if not isinstance(content, Link)})
+    theirs = {
+        point.key: dict(point.fields)
+        for point in telegraf(tmp_path, "[[inputs.temp]]\n", HOST_SYS=str(tmp_path / "sys"))
+    }
+    reading = registered()["temp"].make(make_host(tmp_path, Shape({}))).read(Request())
+    assert {SeriesKey("temp", sample.tags): sample.fields for sample in reading.samples} == theirs
+    assert len(theirs) == 1

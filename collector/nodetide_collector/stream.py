@@ -47,6 +47,8 @@ class Stream:
             for name, spec in policy.collection.groups.items()
         }
         self._accepted = 0
+        # Tags of the series about the collector itself: one per group, so bounded.
+        self._of_self: dict[Tags, Tags] = {}
 
     def inherit(self, before: Stream) -> None:
         """Go on where the stream of the policy's former version stands: nothing that both sample
@@ -128,7 +130,7 @@ class Stream:
 
     def own(self, samples: Iterable[Sample], second: int) -> list[Point]:
         """Points of the collector about itself: always written, and outside the budget."""
-        return [Point(sample.measurement, self._tags(sample.tags), sample.fields, second) for sample in samples]
+        return [Point(sample.measurement, self._own_tags(sample.tags), sample.fields, second) for sample in samples]
 
     def forget(self, now: float) -> None:
         """Drop series that have not been seen for long.
@@ -159,6 +161,12 @@ class Stream:
         self._accepted += 1
         series = group.series[key] = _Series(tags)
         return series
+
+    def _own_tags(self, own: Tags) -> Tags:
+        found = self._of_self.get(own)
+        if found is None:
+            found = self._of_self[own] = self._tags(own)
+        return found
 
     def _tags(self, own: Tags) -> Tags:
         return make_tags({**self._constant, **dict(own)})

@@ -36,11 +36,11 @@ def main(arguments: list[str]) -> int:
     stale = [name for name in PAGES if not target(name).is_file() or target(name).read_text() != render(name)]
     if arguments == ["--check"]:
         for name in stale:
-            print(f"{target(name).relative_to(ROOT)} is out of date; run `make docs`", file=sys.stderr)
+            print(f"docs/reference/{name}.md is out of date; run `make docs`", file=sys.stderr)
         return 1 if stale else 0
     for name in stale:
         target(name).write_text(render(name))
-        print(f"wrote {target(name).relative_to(ROOT)}")
+        print(f"wrote docs/reference/{name}.md")
     return 0
 
 

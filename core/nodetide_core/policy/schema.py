@@ -72,7 +72,7 @@ def _groups() -> Schema:
                 _string("Glob.", minLength=1),
                 64,
             )
-        if measurement.name in ("cpu", "linux_cpu", "softnet"):
+        if measurement.name in ("cpu", "softnet"):
             options["perCpu"] = {
                 "type": "boolean",
                 "description": "Write each CPU, beside the total.",

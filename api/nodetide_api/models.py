@@ -25,6 +25,7 @@ __all__ = [
     "Policies",
     "PolicyAnswer",
     "Problem",
+    "StreamStatus",
     "Summary",
     "SummarySeries",
     "TierAnswer",
@@ -43,6 +44,7 @@ class Problem(_Answer):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What is wrong this time, and what is allowed.")
     parameter: str | None = Field(None, description="The query parameter that is wrong, where one is.")
+    instance: str | None = Field(None, description="Identifies this one occurrence in the server's log (status 500).")
 
 
 class Health(_Answer):
@@ -74,6 +76,14 @@ class Current(_Answer):
     stale_after_seconds: float
     hosts: list[CurrentHost]
     units: dict[str, str] = Field(description="Unit by `measurement.field`.")
+
+
+class StreamStatus(_Answer):
+    """The data of each `status` event of `/api/v1/metrics/stream`: said when the store fails and when it recovers."""
+
+    status: Literal["ok", "unavailable"]
+    detail: str
+    time: str
 
 
 class HistorySeries(_Answer):
@@ -111,7 +121,7 @@ class SummarySeries(_Answer):
     p95: float
     p99: float
     last: float
-    count: int = Field(description="Samples behind the numbers.")
+    count: int = Field(description="Samples behind the numbers; for a counter, the steps that have a rate.")
 
 
 class Summary(_Answer):

@@ -18,13 +18,13 @@ _OFFSET = r"(?:[Zz]|[+\- ][0-9]{2}:[0-9]{2})"
 _RFC3339 = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt ][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(?:\.[0-9]{{1,9}})?{_OFFSET}"
 
 #: What `parse_time` reads, for the OpenAPI document.
-TIME_PATTERN = rf"^(now(\(\))?|-{_DURATION}|[0-9]{{1,10}}(\.[0-9]{{1,9}})?|{_RFC3339})$".replace("(?:", "(")
+TIME_PATTERN = rf"^(now(\(\))?|-(0|{_DURATION})|[0-9]{{1,10}}(\.[0-9]{{1,9}})?|{_RFC3339})$".replace("(?:", "(")
 
 #: What `parse_period` reads, for the OpenAPI document.
 PERIOD_PATTERN = rf"^-?{_DURATION}$".replace("(?:", "(")
 
 _ALLOWED = "a span back from now such as -1h, now(), an RFC 3339 time with its offset, or Unix seconds"
-_UNIX = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_UNIX = re.compile(r"[0-9]{1,18}(\.[0-9]{1,9})?")
 _RFC3339_PARTS = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
     r"(?:([Zz])|([+\- ])([0-9]{2}):([0-9]{2}))"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = [
-        "ConfigError",
+    "ConfigError",
     "LineProtocolError",
     "ListenError",
     "NodetideError",

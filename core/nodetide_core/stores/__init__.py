@@ -1,0 +1,1 @@
+"""The stores behind the port `nodetide_core.store.Store`, and what they share."""

@@ -1,0 +1,227 @@
+"""The database file: its tables, how it is made, recognised and opened."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from nodetide_core.errors import StoreCorrupt, StoreUnavailable
+from nodetide_core.stores.embedded.failures import store_errors
+
+__all__ = ["FILE_NAME", "check", "connect", "create_if_absent", "make_directory", "verify"]
+
+FILE_NAME = "nodetide.db"
+
+_APPLICATION_ID = 0x4E546964  # "NTid"
+_VERSION = 1
+_MAGIC = b"SQLite format 3\x00"
+
+# Ids that other rows or caches remember are never used again: AUTOINCREMENT.
+_TABLES = """
+CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+CREATE TABLE stream(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    bucket TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    interval INTEGER NOT NULL,
+    counter_gap INTEGER NOT NULL
+);
+-- edge: what is older is gone; swept: as far as its rows are removed too.
+CREATE TABLE tier(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    window INTEGER NOT NULL,
+    retention INTEGER NOT NULL,
+    watermark INTEGER,
+    edge INTEGER,
+    swept INTEGER,
+    dropped INTEGER NOT NULL DEFAULT 0
+);
+
+-- last: time of the newest sealed sample.
+CREATE TABLE series(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream INTEGER NOT NULL,
+    measurement TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    last INTEGER NOT NULL DEFAULT 0,
+    UNIQUE(stream, measurement, tags)
+);
+-- One field of one series. code: d float, q integer, t text (the id of it).
+CREATE TABLE slot(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    series INTEGER NOT NULL,
+    field TEXT NOT NULL,
+    code TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    UNIQUE(series, field)
+);
+CREATE TABLE text(id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);
+
+-- A layout is which slots of a series stand side by side in a hot row; a shape, which layouts make the row.
+CREATE TABLE layout(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    series INTEGER NOT NULL,
+    slots BLOB NOT NULL,
+    UNIQUE(series, slots)
+);
+CREATE TABLE shape(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream INTEGER NOT NULL,
+    layouts BLOB NOT NULL,
+    UNIQUE(stream, layouts)
+);
+-- id: time and, below it, the order of rows of the same time; 8 bytes a value in b.
+CREATE TABLE hot(id INTEGER PRIMARY KEY, shape INTEGER NOT NULL, b BLOB NOT NULL);
+
+CREATE TABLE block(stream INTEGER, start INTEGER, PRIMARY KEY(stream, start)) WITHOUT ROWID;
+-- step 0: the times are in b.
+CREATE TABLE chunk(
+    id INTEGER PRIMARY KEY,
+    slot INTEGER NOT NULL,
+    block INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    b BLOB NOT NULL
+);
+CREATE UNIQUE INDEX chunk_slot ON chunk(slot, block);
+
+-- value, x, y, n: mean, min, max, count of a gauge; last, increase, seconds, nothing of a counter.
+-- NUMERIC: whole numbers take few bytes, and 64 bits stay exact.
+CREATE TABLE roll(
+    tier INTEGER, slot INTEGER, start INTEGER,
+    value NUMERIC, x NUMERIC, y NUMERIC, n INTEGER,
+    PRIMARY KEY(tier, slot, start)
+) WITHOUT ROWID;
+-- Windows to roll up again. mark: a new one each time, so that a change meanwhile is not forgotten.
+CREATE TABLE dirty(tier INTEGER, start INTEGER, mark INTEGER, PRIMARY KEY(tier, start)) WITHOUT ROWID;
+"""
+
+
+def make_directory(directory: Path) -> None:
+    """
+    Raises:
+        StoreUnavailable
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"cannot make the directory {directory}: {error.strerror}") from error
+
+
+def create_if_absent(path: Path, block_seconds: int) -> None:
+    """Make a new database unless there is one; it appears whole or not at all.
+
+    Raises:
+        StoreCorrupt: there is only the log of a database that is missing.
+        StoreUnavailable: it cannot be written.
+    """
+    if path.exists() and path.stat().st_size > 0:
+        return
+    wal = path.with_name(path.name + "-wal")
+    if wal.exists() and wal.stat().st_size > 0:
+        raise StoreCorrupt(
+            f"{path} is missing or empty, but its log {wal.name} is there; put the one back or move the other away"
+        )
+    new = path.with_name(path.name + ".new")
+    with store_errors(path), _os_errors(path):
+        for leftover in (new, new.with_name(new.name + "-journal")):
+            leftover.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.execute("PRAGMA auto_vacuum=incremental")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
+            connection.executemany(
+                "INSERT INTO meta VALUES(?,?)", [("block_seconds", block_seconds), ("byteorder", sys.byteorder)]
+            )
+        new.replace(path)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def check(path: Path) -> None:
+    """See, without SQLite touching it, that the file is a database of ours.
+
+    Raises:
+        StoreCorrupt: it is not; it is left as it is.
+        StoreUnavailable: there is none, or it cannot be read.
+    """
+    if not path.exists():
+        raise StoreUnavailable(f"there is no store in {path.parent}")
+    with _os_errors(path), path.open("rb") as file:
+        header = file.read(100)
+    away = "move it away, or give Nodetide another directory"
+    if len(header) < 100 or not header.startswith(_MAGIC):
+        raise StoreCorrupt(f"{path} is not a database; {away}")
+    if int.from_bytes(header[68:72], "big") != _APPLICATION_ID:
+        raise StoreCorrupt(f"{path} is another program's database; {away}")
+    version = int.from_bytes(header[60:64], "big")
+    if version != _VERSION:
+        raise StoreCorrupt(f"{path} has format {version}, and this Nodetide reads format {_VERSION}; {away}")
+
+
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode, for one thread at a time.
+
+    Raises:
+        sqlite3.Error
+    """
+    options = "mode=ro" if read_only else "mode=rw"
+    if read_only and not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
+        # SQLite needs to write beside the file even to read it, unless told that nobody else writes.
+        options = "immutable=1"
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?{options}", uri=True, isolation_level=None, check_same_thread=False, timeout=5.0
+    )
+    try:
+        connection.execute("PRAGMA cache_size=-2000")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA journal_size_limit=4194304")
+            # Upkeep checkpoints long before this; only without upkeep a write has to.
+            connection.execute("PRAGMA wal_autocheckpoint=4000")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def verify(path: Path) -> int:
+    """Look through the structure without changing anything, not even folding in the log.
+
+    Returns:
+        Seconds of raw points that share a chunk.
+
+    Raises:
+        StoreCorrupt: the structure is damaged, or the file comes from a machine of other byte order.
+        StoreUnavailable: it cannot be read.
+    """
+    with store_errors(path), contextlib.closing(connect(path, read_only=True)) as connection:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise StoreCorrupt(f"{path} is damaged ({found}); move it and its -wal away to start anew")
+        meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+    if meta["byteorder"] != sys.byteorder:
+        raise StoreCorrupt(f"{path} is from a {meta['byteorder']}-endian machine; this one is {sys.byteorder}-endian")
+    return int(meta["block_seconds"])
+
+
+@contextlib.contextmanager
+def _os_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error.strerror}") from error

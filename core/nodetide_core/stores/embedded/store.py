@@ -1,0 +1,243 @@
+"""The embedded store as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from nodetide_core.catalogue import CATALOGUE
+from nodetide_core.errors import StoreRejected, StoreUnavailable
+from nodetide_core.points import Point
+from nodetide_core.store import Column, Latest, RangeQuery, Rejected, RollupReport, Stream, WriteReport
+from nodetide_core.stores.admission import Refused, refuse_time
+from nodetide_core.stores.embedded import schema
+from nodetide_core.stores.embedded.chores import Chores
+from nodetide_core.stores.embedded.context import RawContext
+from nodetide_core.stores.embedded.database import Database, snapshot
+from nodetide_core.stores.embedded.dictionary import Dictionary
+from nodetide_core.stores.embedded.failures import store_errors
+from nodetide_core.stores.embedded.hot import insert
+from nodetide_core.stores.embedded.layouts import Shapes
+from nodetide_core.stores.embedded.lock import DirectoryLock
+from nodetide_core.stores.embedded.marks import changed_windows, mark_windows
+from nodetide_core.stores.embedded.newest import Newest, load_hosts, load_newest
+from nodetide_core.stores.embedded.packing import Packed, Packer, rows
+from nodetide_core.stores.embedded.pool import ReaderPool
+from nodetide_core.stores.embedded.reading import Reader
+from nodetide_core.stores.embedded.streams import StreamState, check_change, load_stream, load_streams, save_stream
+from nodetide_core.stores.retention import oldest_accepted
+
+__all__ = ["EmbeddedStore"]
+
+
+class EmbeddedStore:
+    """A `nodetide_core.store.Store` in one directory; made by `open`.
+
+    One connection writes, one does upkeep, and each reading thread has its own.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        upkeep: sqlite3.Connection,
+        lock: DirectoryLock | None,
+        block_seconds: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self._database = database
+        self._lock = lock
+        self._clock = clock
+        self._context = RawContext(database.path, Shapes(), block_seconds)
+        self._dictionary = Dictionary(CATALOGUE)
+        self._packer = Packer(CATALOGUE, self._dictionary)
+        self._reader = Reader(self._context, CATALOGUE)
+        self._pool = ReaderPool(database.path, database.connect)
+        # Taken before the database's lock, never inside it.
+        self._upkeep_lock = threading.Lock()
+        self._upkeep = upkeep
+        self._closing = threading.Event()
+        self._chores = Chores(database, upkeep, self._context, self._dictionary, stopping=self._closing)
+        # Both guarded by the database's lock; newest also by its own, so that `latest` waits for no disk.
+        self._streams: dict[str, StreamState] = {}
+        self._newest: dict[str, Newest] = {}
+        self._newest_lock = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
+        block_seconds: int = 1_800,
+    ) -> EmbeddedStore:
+        """Open the store in ``directory``; both are made where they are missing.
+
+        Args:
+            read_only: read beside the process that writes; writing and upkeep are refused.
+            block_seconds: raw points that share a chunk, when the store is made.
+
+        Raises:
+            StoreBusy: another process has it open for writing.
+            StoreCorrupt: the file is damaged or not ours; it is left as it is.
+            StoreUnavailable: the directory or the file cannot be read or written.
+        """
+        path = directory / schema.FILE_NAME
+        with contextlib.ExitStack() as undo:
+            lock = None
+            if not read_only:
+                schema.make_directory(directory)
+                lock = DirectoryLock.take(directory)
+                undo.callback(lock.release)
+                schema.create_if_absent(path, block_seconds)
+            schema.check(path)
+            size = schema.verify(path)
+            database = Database(path, read_only=read_only)
+            undo.callback(database.close)
+            upkeep = database.connect()
+            undo.callback(upkeep.close)
+            with store_errors(path):
+                store = cls(database, upkeep, lock, size, clock)
+                store._load()
+            undo.pop_all()
+            return store
+
+    def _load(self) -> None:
+        with snapshot(self._upkeep) as connection:
+            self._streams = {state.stream.bucket: state for state in load_streams(connection)}
+            if not self._database.read_only:
+                self._newest = {bucket: self._read_newest(connection, state) for bucket, state in self._streams.items()}
+
+    def _read_newest(self, connection: sqlite3.Connection, state: StreamState) -> Newest:
+        return load_newest(connection, self._context, state, int(self._clock()))
+
+    def ensure(self, streams: Sequence[Stream]) -> None:
+        self._refuse_read_only()
+        with self._upkeep_lock, self._database.lock:
+            for wanted in streams:
+                check_change(self._streams.get(wanted.bucket), wanted)
+            with self._database.transaction() as connection:
+                for wanted in streams:
+                    save_stream(connection, self._streams.get(wanted.bucket), wanted)
+                found = {state.stream.bucket: state for state in load_streams(connection)}
+            self._streams = found
+            with self._newest_lock:
+                self._newest = {bucket: self._newest.get(bucket, Newest()) for bucket in found}
+
+    def write(self, bucket: str, points: Sequence[Point]) -> WriteReport:
+        self._refuse_read_only()
+        with self._database.lock:
+            state = self._streams.get(bucket)
+            if state is None:
+                raise StoreRejected(f"no stream has the bucket {bucket!r}")
+            refused: Counter[str] = Counter()
+            try:
+                with self._database.transaction() as connection:
+                    packed = list(self._pack(connection, state, points, refused))
+                    insert(
+                        connection,
+                        ((row, self._dictionary.shape(connection, state.id, row.layouts)) for row in rows(packed)),
+                    )
+                    if changed := changed_windows(state, packed):
+                        mark_windows(connection, state.tiers[1].id, changed)
+            except BaseException:
+                self._dictionary.forget()
+                raise
+            with self._newest_lock:
+                newest = self._newest[bucket]
+                for item in packed:
+                    newest.add(item.point)
+        return WriteReport(len(packed), tuple(Rejected(reason, count) for reason, count in sorted(refused.items())))
+
+    def _pack(
+        self, connection: sqlite3.Connection, state: StreamState, points: Sequence[Point], refused: Counter[str]
+    ) -> Iterator[Packed]:
+        now = int(self._clock())
+        oldest = oldest_accepted(state.stream.tiers, now, state.edges())
+        for point in points:
+            reason = refuse_time(point.time, now, oldest)
+            if reason is None:
+                try:
+                    yield self._packer.pack(connection, state.id, point)
+                    continue
+                except Refused as refusal:
+                    reason = str(refusal)
+            refused[reason] += 1
+
+    def rollup(self, now: int) -> RollupReport:
+        """Besides what the port says: seal closed blocks, and keep the file and its log small."""
+        self._refuse_read_only()
+        with self._upkeep_lock:
+            if self._closing.is_set():
+                raise StoreUnavailable("the store is closed")
+            with self._newest_lock:
+                for newest in self._newest.values():
+                    newest.prune(now)
+            with store_errors(self._database.path):
+                return self._chores.run(list(self._streams.values()), now)
+
+    def close(self) -> None:
+        self._closing.set()
+        self._pool.close()
+        with self._upkeep_lock:
+            self._upkeep.close()
+            self._database.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    async def streams(self) -> Sequence[Stream]:
+        return await self._pool.run(lambda connection, _: [state.stream for state in load_streams(connection)])
+
+    async def read(self, query: RangeQuery) -> list[Column]:
+        """
+        Raises:
+            StoreRejected: the query makes no sense.
+            StoreCorrupt: points in its range are damaged.
+            StoreUnavailable
+        """
+        return await self._pool.run(lambda connection, check: self._reader.read(connection, query, check))
+
+    async def latest(self, bucket: str, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
+        if self._database.read_only:
+            return await self._pool.run(
+                lambda connection, _: self._read_latest(connection, bucket, measurements, hosts)
+            )
+        if self._closing.is_set():
+            raise StoreUnavailable("the store is closed")
+        with self._newest_lock:
+            newest, state = self._newest.get(bucket), self._streams.get(bucket)
+            if newest is None or state is None:
+                raise StoreRejected(f"no stream has the bucket {bucket!r}")
+            return newest.select(state.stream.tiers, int(self._clock()), measurements, hosts)
+
+    def _read_latest(
+        self, connection: sqlite3.Connection, bucket: str, measurements: frozenset[str], hosts: frozenset[str]
+    ) -> list[Latest]:
+        state = load_stream(connection, bucket)
+        newest = self._read_newest(connection, state)
+        return newest.select(state.stream.tiers, int(self._clock()), measurements, hosts)
+
+    async def hosts(self, bucket: str) -> Mapping[str, int]:
+        now = int(self._clock())
+        return await self._pool.run(
+            lambda connection, _: load_hosts(connection, load_stream(connection, bucket), self._context.shapes, now)
+        )
+
+    async def watermarks(self, bucket: str) -> Mapping[str, int]:
+        def work(connection: sqlite3.Connection, _: Callable[[], None]) -> Mapping[str, int]:
+            tiers = load_stream(connection, bucket).tiers
+            return {tier.tier.name: tier.watermark for tier in tiers if tier.watermark is not None}
+
+        return await self._pool.run(work)
+
+    async def ready(self) -> None:
+        await self._pool.run(lambda connection, _: connection.execute("SELECT max(id) FROM hot").fetchone())
+
+    def _refuse_read_only(self) -> None:
+        if self._database.read_only:
+            raise StoreRejected(f"{self._database.path} was opened to be read only")

@@ -18,6 +18,16 @@ __all__ = ["Live"]
 _log = logging.getLogger(__name__)
 
 
+#: Seconds after a full interval at which to read. Samples are taken on it and stored a moment later: reading just
+#: as they come would see one twice and miss the next.
+_PHASE = 0.3
+
+
+def _pause(now: float, interval: int) -> float:
+    """Seconds until the next read."""
+    return interval - (now - _PHASE) % interval
+
+
 @dataclass(eq=False)
 class _Channel:
     stream: Stream
@@ -106,7 +116,7 @@ class Live:
                 self._failed(channel, "reading the store failed; the log says why")
             else:
                 self._succeeded(channel, found)
-            await self._sleep(max(1, channel.stream.interval))
+            await self._sleep(_pause(self._clock(), channel.stream.interval))
 
     async def _read(self, stream: Stream) -> tuple[Latest, ...]:
         everything: frozenset[str] = frozenset()

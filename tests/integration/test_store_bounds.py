@@ -13,6 +13,7 @@ from tests.contracts.store_contract import Clock, memory_directory, roll
 from nodetide_core.points import Point, make_tags
 from nodetide_core.store import Aggregate, RangeQuery, Stream
 from nodetide_core.stores.embedded import EmbeddedStore
+from nodetide_core.stores.retention import due_edge
 from nodetide_core.tiers import RAW, Tier, Tiers
 
 EPOCH = 20_000 * 86_400
@@ -158,3 +159,38 @@ def test_texts_are_bounded_and_the_bound_is_told(store, clock, monkeypatch):
     report = store.write("b", [Point("collector", tags, {"policy_hash": f"h{at}"}, EPOCH + at) for at in range(5)])
     assert report.written == 3
     assert [(r.reason, r.count) for r in report.rejected] == [("too many different texts", 2)]
+
+
+def test_nothing_is_seen_of_what_is_past_its_edge(store, clock):
+    """Blocks go as a whole, but what is seen ends at a window's border."""
+    for _ in range(7):
+        keep_going(store, clock, 97)
+        roll(store, clock.now)
+        for tier, wider in zip(TIERS.tiers, (*TIERS.rollups, None), strict=True):
+            watermarks = asyncio.run(store.watermarks("b"))
+            rolled = watermarks[wider.name] if wider else None
+            edge = due_edge(TIERS, tier, clock.now, rolled=rolled, pending=None)
+            step = max(1, tier.window)
+            query = RangeQuery("b", tier, "kernel", ("interrupts",), 0, clock.now + 1, step, Aggregate.LAST)
+            (found,) = asyncio.run(store.read(query))
+            assert found.t[0] == max(EPOCH + 1 - (EPOCH + 1) % step, edge or 0)
+
+
+def test_nothing_expires_that_waits_to_be_rolled_up_again(store, clock):
+    """More changed windows than one call of upkeep makes, and then so much time that all raw points may go."""
+    tiers = Tiers((Tier(RAW, 0, 86_400), Tier("10s", 10, 0)), counter_gap=10)
+    store.ensure([Stream("q", "late", tiers)])
+    tags = make_tags({"host": "a"})
+    times = range(EPOCH, EPOCH + 80_000, 1_000)
+    clock.now = EPOCH + 86_000
+    for value in (1.0, 2.0):
+        store.write("late", [Point("system", tags, {"load1": value}, time + int(value)) for time in times])
+        if value == 1.0:
+            roll(store, clock.now)
+    clock.now += 2 * 86_400
+    assert store.rollup(clock.now).remaining
+    roll(store, clock.now)
+    query = RangeQuery("late", tiers.tiers[1], "system", ("load1",), 0, clock.now, 10, Aggregate.MEAN)
+    (found,) = asyncio.run(store.read(query))
+    assert list(found.t) == list(times)
+    assert set(found.v) == {1.5}

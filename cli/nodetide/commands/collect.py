@@ -24,7 +24,7 @@ def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
     if arguments.once:
         return _once(settings, arguments.format or ("table" if sys.stdout.isatty() else "line"))
     announce_settings(loaded, "collect")
-    sink: Sink = _sink(settings, dry_run=arguments.dry_run, format=arguments.format)
+    sink = _sink(loaded, dry_run=arguments.dry_run, format=arguments.format)
     collector = _collector(settings, sink)
     stop_on_signals(collector)
     collector.run()
@@ -46,11 +46,16 @@ def _collector(settings: Settings, sink: Sink) -> Collector:
         raise ListenError(f"cannot listen on {settings.metrics_listen}: {error.strerror or error}") from None
 
 
-def _sink(settings: Settings, *, dry_run: bool, format: str | None) -> Sink:
+def _sink(loaded: Loaded, *, dry_run: bool, format: str | None) -> Sink:
+    settings = loaded.settings
     if dry_run:
         return PrintSink(RENDERERS[format or "line"])
     if format not in (None, "line"):
         raise ConfigError("--format", "goes with --once or --dry-run; what is written is line protocol")
+    if settings.influxdb_url is not None:
+        from nodetide.influx import influx_sink  # its TLS costs memory that a file does not
+
+        return influx_sink(settings, settings.influxdb_url, loaded.files.get("INFLUXDB_TOKEN"))
     if settings.output is None:
         # `nodetide collect | head` ends with head; the sink itself would wait for a new reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

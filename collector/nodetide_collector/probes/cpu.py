@@ -50,9 +50,14 @@ def usage(now: Mapping[str, Value], before: Mapping[str, Value], seconds: float)
     for name, amount in spent.items():
         if name != "time_active":
             own = amount - spent.get(_WITHIN.get(name, ""), 0.0)
-            shares["usage_" + name[5:]] = 100.0 * max(own, 0.0) / total
-    shares["usage_active"] = 100.0 * (total - idle) / total
+            shares["usage_" + name[5:]] = _percent(own, total)
+    shares["usage_active"] = _percent(total - idle, total)
     return shares
+
+
+def _percent(part: float, whole: float) -> float:
+    # 100 * x / x may round to a hair above 100.
+    return min(100.0, max(0.0, 100.0 * part / whole))
 
 
 @probe("cpu", derive=usage)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodetide_core.durations import format_duration
 from nodetide_core.errors import ConfigError
@@ -35,10 +35,15 @@ class Effective:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and where each came from."""
+    """Settings, and where each came from.
+
+    Attributes:
+        files: by variable, the file a secret was read from: what is rotated there is to be read again.
+    """
 
     settings: Settings
     effective: tuple[Effective, ...]
+    files: Mapping[str, Path]
 
     def of(self, command: str) -> tuple[Effective, ...]:
         """Those that ``command`` uses."""
@@ -68,16 +73,18 @@ def load_settings(
     everything = {**written, **layers[1][1]}
     values: dict[str, Any] = {}
     effective: list[Effective] = []
+    files: dict[str, Path] = {}
     for attribute, spec, _ in all_settings():
-        raw, source = _find(spec, layers, everything)
-        if raw is not None:
-            values[attribute] = _parse(spec, raw)
-        effective.append(Effective(spec.name, "", source))
+        found = _find(spec, layers, everything)
+        if found.raw is not None:
+            values[attribute] = _parse(spec, found.raw)
+        if found.file is not None:
+            files[spec.name] = found.file
+        effective.append(Effective(spec.name, "", found.source))
     settings = Settings(**values)
     shown = (_show(spec, getattr(settings, attribute)) for attribute, spec, _ in all_settings())
-    return Loaded(
-        settings, tuple(dataclasses.replace(item, shown=text) for item, text in zip(effective, shown, strict=True))
-    )
+    told = tuple(dataclasses.replace(item, shown=text) for item, text in zip(effective, shown, strict=True))
+    return Loaded(settings, told, files)
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -98,20 +105,24 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _find(
-    spec: Setting, layers: tuple[tuple[str, dict[str, str]], ...], everything: Mapping[str, str]
-) -> tuple[str | None, str]:
+class _Found(NamedTuple):
+    raw: str | None
+    source: str
+    file: Path | None = None
+
+
+def _find(spec: Setting, layers: tuple[tuple[str, dict[str, str]], ...], everything: Mapping[str, str]) -> _Found:
     for source, layer in layers:
         if spec.name in layer:
-            return layer[spec.name], source
+            return _Found(layer[spec.name], source)
     if spec.secret:
         named = everything.get(f"{spec.name}_FILE")
         if named:
-            return _read_secret(f"{spec.name}_FILE", Path(named)), f"file {named}"
+            return _Found(_read_secret(f"{spec.name}_FILE", Path(named)), f"file {named}", Path(named))
         directory = everything.get(SECRETS_DIR)
         if directory and _exists(file := Path(directory) / spec.name):
-            return _read_secret(SECRETS_DIR, file), f"file {file}"
-    return None, "default"
+            return _Found(_read_secret(SECRETS_DIR, file), f"file {file}", file)
+    return _Found(None, "default")
 
 
 def _parse(spec: Setting, raw: str) -> Any:

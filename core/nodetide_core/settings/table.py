@@ -47,6 +47,10 @@ def _data_dir() -> Path:
         return Path("/var/lib/nodetide")
 
 
+def _spool_dir() -> Path:
+    return _data_dir() / "spool"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Values of all settings; each field's metadata holds its `Setting`."""
@@ -74,6 +78,37 @@ class Settings:
         None,
         "run",
         "collect",
+    )
+    influxdb_ca_file: Path | None = _setting(
+        "INFLUXDB_CA_FILE",
+        "Certificates to trust for InfluxDB, instead of the system's.",
+        values.parse_path,
+        None,
+        "collect",
+    )
+    spool_dir: Path = _setting(
+        "NODETIDE_SPOOL_DIR",
+        "Where points wait until InfluxDB has taken them; of this process alone.",
+        values.parse_path,
+        _spool_dir,
+        "collect",
+        shown_default="`~/.local/share/nodetide/spool`",
+    )
+    spool_max_bytes: int = _setting(
+        "NODETIDE_SPOOL_MAX_BYTES",
+        "Most that waits there for each bucket; past it the oldest points are dropped, and counted.",
+        values.parse_size,
+        256 * 2**20,
+        "collect",
+        shown_default="`256Mi`",
+    )
+    flush_interval: int = _setting(
+        "NODETIDE_FLUSH_INTERVAL",
+        "Time between writes to InfluxDB: a point is written at most so late.",
+        values.parse_seconds,
+        5,
+        "collect",
+        shown_default="`5s`",
     )
     policy: Path | None = _setting(
         "NODETIDE_POLICY",

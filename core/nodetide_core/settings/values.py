@@ -17,6 +17,7 @@ __all__ = [
     "parse_output",
     "parse_path",
     "parse_seconds",
+    "parse_size",
     "parse_text",
     "parse_url",
 ]
@@ -93,6 +94,20 @@ def parse_seconds(value: str) -> int:
     if seconds < 1:
         raise ValueError("is shorter than a second")
     return seconds
+
+
+_SIZES = {"": 1, "ki": 2**10, "mi": 2**20, "gi": 2**30, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+def parse_size(value: str) -> int:
+    """a size of at least 1Mi, such as `256Mi` or `1Gi`."""
+    match = re.fullmatch(r"([0-9]{1,12})(ki|mi|gi|k|m|g)?b?", value.strip().lower())
+    if not match:
+        raise ValueError("is not a size")
+    size = int(match[1]) * _SIZES[match[2] or ""]
+    if size < 2**20:
+        raise ValueError("is too small")
+    return size
 
 
 def parse_level(value: str) -> str:

@@ -72,7 +72,19 @@ async def test_any_number_of_clients_cost_one_read_per_interval(live, store, str
         assert isinstance(one, Snapshot)
         assert isinstance(two, Snapshot)
         assert one.id == now
-    assert ticker.slept == [1, 1]
+    assert ticker.slept == pytest.approx([0.8, 0.8])
+
+
+@pytest.mark.parametrize("interval", [1, 10, 3600])
+@pytest.mark.parametrize("past", [0.0, 0.1, 0.29, 0.31, 0.5, 0.999])
+async def test_reads_come_shortly_after_samples_are_due(store, ticker, now, interval, past):
+    start = now - now % interval + past * interval
+    live = Live(store, ApiConfig(), lambda: start, ticker.sleep)
+    live.subscribe(Stream("system-metrics", "system-metrics", interval=interval))
+    await ticker.settled()
+    (pause,) = ticker.slept
+    assert 0 < pause <= interval
+    assert (start + pause) % interval == pytest.approx(0.3, abs=1e-3)
 
 
 async def test_a_newcomer_gets_what_is_known_at_once(live, store, stream, ticker, point, now):
@@ -122,13 +134,15 @@ async def test_failure_and_recovery_are_each_said_once(live, store, stream, tick
     store.failure = StoreUnavailable("disk full")
     await ticker.tick()
     failed = await subscription.next()
+    coming = asyncio.create_task(subscription.next())
     for _ in range(2):
         await ticker.tick()
+    assert not coming.done(), "the same trouble is not said again"
     newcomer = live.subscribe(stream)
     assert await newcomer.next() == failed, "whoever comes meanwhile hears of it"
     store.failure = None
     await ticker.tick()
-    recovered, sample = await subscription.next(), await subscription.next()
+    recovered, sample = await coming, await subscription.next()
     assert isinstance(failed, Status)
     assert isinstance(recovered, Status)
     assert isinstance(sample, Snapshot)

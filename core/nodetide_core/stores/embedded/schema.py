@@ -1,4 +1,4 @@
-"""The database file: its tables, how it is made, recognised and opened."""
+"""The database file: how it is made, recognised and opened."""
 
 from __future__ import annotations
 
@@ -12,98 +12,13 @@ from urllib.parse import quote
 
 from nodetide_core.errors import StoreCorrupt, StoreUnavailable
 from nodetide_core.stores.embedded.failures import store_errors
+from nodetide_core.stores.embedded.tables import APPLICATION_ID, TABLES, VERSION
 
 __all__ = ["FILE_NAME", "check", "connect", "create_if_absent", "make_directory", "verify"]
 
 FILE_NAME = "nodetide.db"
 
-_APPLICATION_ID = 0x4E546964  # "NTid"
-_VERSION = 1
 _MAGIC = b"SQLite format 3\x00"
-
-# Ids that other rows or caches remember are never used again: AUTOINCREMENT.
-_TABLES = """
-CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-
-CREATE TABLE stream(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    bucket TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    interval INTEGER NOT NULL,
-    counter_gap INTEGER NOT NULL
-);
--- edge: what is older is gone; swept: as far as its rows are removed too.
-CREATE TABLE tier(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    stream INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    window INTEGER NOT NULL,
-    retention INTEGER NOT NULL,
-    watermark INTEGER,
-    edge INTEGER,
-    swept INTEGER,
-    dropped INTEGER NOT NULL DEFAULT 0
-);
-
--- last: time of the newest sealed sample.
-CREATE TABLE series(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    stream INTEGER NOT NULL,
-    measurement TEXT NOT NULL,
-    tags TEXT NOT NULL,
-    last INTEGER NOT NULL DEFAULT 0,
-    UNIQUE(stream, measurement, tags)
-);
--- One field of one series. code: d float, q integer, t text (the id of it).
-CREATE TABLE slot(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    series INTEGER NOT NULL,
-    field TEXT NOT NULL,
-    code TEXT NOT NULL,
-    counter INTEGER NOT NULL,
-    UNIQUE(series, field)
-);
-CREATE TABLE text(id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);
-
--- A layout is which slots of a series stand side by side in a hot row; a shape, which layouts make the row.
-CREATE TABLE layout(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    series INTEGER NOT NULL,
-    slots BLOB NOT NULL,
-    UNIQUE(series, slots)
-);
-CREATE TABLE shape(
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    stream INTEGER NOT NULL,
-    layouts BLOB NOT NULL,
-    UNIQUE(stream, layouts)
-);
--- id: time and, below it, the order of rows of the same time; 8 bytes a value in b.
-CREATE TABLE hot(id INTEGER PRIMARY KEY, shape INTEGER NOT NULL, b BLOB NOT NULL);
-
-CREATE TABLE block(stream INTEGER, start INTEGER, PRIMARY KEY(stream, start)) WITHOUT ROWID;
--- step 0: the times are in b.
-CREATE TABLE chunk(
-    id INTEGER PRIMARY KEY,
-    slot INTEGER NOT NULL,
-    block INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    step INTEGER NOT NULL,
-    n INTEGER NOT NULL,
-    b BLOB NOT NULL
-);
-CREATE UNIQUE INDEX chunk_slot ON chunk(slot, block);
-
--- value, x, y, n: mean, min, max, count of a gauge; last, increase, seconds, nothing of a counter.
--- NUMERIC: whole numbers take few bytes, and 64 bits stay exact.
-CREATE TABLE roll(
-    tier INTEGER, slot INTEGER, start INTEGER,
-    value NUMERIC, x NUMERIC, y NUMERIC, n INTEGER,
-    PRIMARY KEY(tier, slot, start)
-) WITHOUT ROWID;
--- Windows to roll up again. mark: a new one each time, so that a change meanwhile is not forgotten.
-CREATE TABLE dirty(tier INTEGER, start INTEGER, mark INTEGER, PRIMARY KEY(tier, start)) WITHOUT ROWID;
-"""
 
 
 def make_directory(directory: Path) -> None:
@@ -138,8 +53,8 @@ def create_if_absent(path: Path, block_seconds: int) -> None:
         with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
             connection.execute("PRAGMA auto_vacuum=incremental")
             connection.execute("PRAGMA synchronous=FULL")
-            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-            connection.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.executescript(f"BEGIN;{TABLES}PRAGMA user_version={VERSION};COMMIT;")
             connection.executemany(
                 "INSERT INTO meta VALUES(?,?)", [("block_seconds", block_seconds), ("byteorder", sys.byteorder)]
             )
@@ -165,11 +80,11 @@ def check(path: Path) -> None:
     away = "move it away, or give Nodetide another directory"
     if len(header) < 100 or not header.startswith(_MAGIC):
         raise StoreCorrupt(f"{path} is not a database; {away}")
-    if int.from_bytes(header[68:72], "big") != _APPLICATION_ID:
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise StoreCorrupt(f"{path} is another program's database; {away}")
     version = int.from_bytes(header[60:64], "big")
-    if version != _VERSION:
-        raise StoreCorrupt(f"{path} has format {version}, and this Nodetide reads format {_VERSION}; {away}")
+    if version != VERSION:
+        raise StoreCorrupt(f"{path} has format {version}, and this Nodetide reads format {VERSION}; {away}")
 
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:

@@ -6,31 +6,26 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.errors import StoreRejected, StoreUnavailable
 from nodetide_core.points import Point
-from nodetide_core.store import Column, Latest, RangeQuery, Rejected, RollupReport, Stream, WriteReport
-from nodetide_core.stores.admission import Refused, refuse_time
+from nodetide_core.store import Column, Latest, RangeQuery, RollupReport, Stream, WriteReport
 from nodetide_core.stores.embedded import schema
 from nodetide_core.stores.embedded.chores import Chores
 from nodetide_core.stores.embedded.context import RawContext
 from nodetide_core.stores.embedded.database import Database, snapshot
 from nodetide_core.stores.embedded.dictionary import Dictionary
 from nodetide_core.stores.embedded.failures import store_errors
-from nodetide_core.stores.embedded.hot import insert
 from nodetide_core.stores.embedded.layouts import Shapes
 from nodetide_core.stores.embedded.lock import DirectoryLock
-from nodetide_core.stores.embedded.marks import changed_windows, mark_windows
 from nodetide_core.stores.embedded.newest import Newest, load_hosts, load_newest
-from nodetide_core.stores.embedded.packing import Packed, Packer, rows
 from nodetide_core.stores.embedded.pool import ReaderPool
 from nodetide_core.stores.embedded.reading import Reader
 from nodetide_core.stores.embedded.streams import StreamState, check_change, load_stream, load_streams, save_stream
-from nodetide_core.stores.retention import oldest_accepted
+from nodetide_core.stores.embedded.writing import Writer
 
 __all__ = ["EmbeddedStore"]
 
@@ -53,15 +48,15 @@ class EmbeddedStore:
         self._lock = lock
         self._clock = clock
         self._context = RawContext(database.path, Shapes(), block_seconds)
-        self._dictionary = Dictionary(CATALOGUE)
-        self._packer = Packer(CATALOGUE, self._dictionary)
+        dictionary = Dictionary(CATALOGUE)
+        self._writer = Writer(database, dictionary, CATALOGUE)
         self._reader = Reader(self._context, CATALOGUE)
         self._pool = ReaderPool(database.path, database.connect)
         # Taken before the database's lock, never inside it.
         self._upkeep_lock = threading.Lock()
         self._upkeep = upkeep
         self._closing = threading.Event()
-        self._chores = Chores(database, upkeep, self._context, self._dictionary, stopping=self._closing)
+        self._chores = Chores(database, upkeep, self._context, dictionary, stopping=self._closing)
         # Both guarded by the database's lock; newest also by its own, so that `latest` waits for no disk.
         self._streams: dict[str, StreamState] = {}
         self._newest: dict[str, Newest] = {}
@@ -135,39 +130,12 @@ class EmbeddedStore:
             state = self._streams.get(bucket)
             if state is None:
                 raise StoreRejected(f"no stream has the bucket {bucket!r}")
-            refused: Counter[str] = Counter()
-            try:
-                with self._database.transaction() as connection:
-                    packed = list(self._pack(connection, state, points, refused))
-                    insert(
-                        connection,
-                        ((row, self._dictionary.shape(connection, state.id, row.layouts)) for row in rows(packed)),
-                    )
-                    if changed := changed_windows(state, packed):
-                        mark_windows(connection, state.tiers[1].id, changed)
-            except BaseException:
-                self._dictionary.forget()
-                raise
+            written, refused = self._writer.write(state, points, int(self._clock()))
             with self._newest_lock:
                 newest = self._newest[bucket]
-                for item in packed:
-                    newest.add(item.point)
-        return WriteReport(len(packed), tuple(Rejected(reason, count) for reason, count in sorted(refused.items())))
-
-    def _pack(
-        self, connection: sqlite3.Connection, state: StreamState, points: Sequence[Point], refused: Counter[str]
-    ) -> Iterator[Packed]:
-        now = int(self._clock())
-        oldest = oldest_accepted(state.stream.tiers, now, state.edges())
-        for point in points:
-            reason = refuse_time(point.time, now, oldest)
-            if reason is None:
-                try:
-                    yield self._packer.pack(connection, state.id, point)
-                    continue
-                except Refused as refusal:
-                    reason = str(refusal)
-            refused[reason] += 1
+                for point in written:
+                    newest.add(point)
+        return WriteReport(len(written), refused)
 
     def rollup(self, now: int) -> RollupReport:
         """Besides what the port says: seal closed blocks, and keep the file and its log small."""

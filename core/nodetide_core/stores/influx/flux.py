@@ -13,8 +13,9 @@ docs/adr/0007-influxdb-store.md.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from nodetide_core.catalogue import Catalogue, Kind
+from nodetide_core.catalogue import Catalogue, Kind, Type
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.quoting import flux_string, flux_time
 from nodetide_core.tiers import Tier
@@ -94,37 +95,52 @@ def _from_raw(stream: Stream, tier: Tier, catalogue: Catalogue, bucket: str, onl
     # Inside of a piece no two samples are further apart than the gap, so only steps between pieces need a look.
     piece = f"{_piece(tier.window, gap)}s"
     names = _Names(catalogue)
+    # A table for each series makes `map` a hundred times slower than one for all, which must be of one type.
+    yield (
+        "named = (suffix, tables=<-) => tables |> group()"
+        " |> map(fn: (r) => ({r with _field: r._field + suffix})) |> put()"
+    )
     yield f"gauges = {_matching(names.gauges, names.raw)}"
+    yield f"source() |> filter(fn: gauges) |> {_windows(window, 'mean')} |> put() {_yield('mean')}"
+    counted = f'{_windows(window, "count")} |> named(suffix: "_count")'
+    yield f"source() |> filter(fn: gauges) |> {counted} {_yield('count')}"
+    for type in (Type.FLOAT, Type.INT):
+        fields = _fields(catalogue, Kind.GAUGE, type)
+        for aggregate in ("min", "max"):
+            yield (
+                f"source() |> filter(fn: {_matching(fields, names.raw)}) |> {_windows(window, aggregate)}"
+                f' |> named(suffix: "_{aggregate}") {_yield(f"{aggregate} {type.value}")}'
+            )
     yield f"counters = {_matching(names.counters, names.raw)}"
-    yield "named = (suffix, tables=<-) => tables |> map(fn: (r) => ({r with _field: r._field + suffix}))"
-    for aggregate, suffix in (("mean", ""), ("min", "_min"), ("max", "_max"), ("count", "_count")):
-        named = f' |> named(suffix: "{suffix}")' if suffix else ""
-        yield f"source() |> filter(fn: gauges) |> {_windows(window, aggregate)}{named} |> put() {_yield(aggregate)}"
     yield f"source() |> filter(fn: counters) |> {_windows(window, 'last')} |> put() {_yield('last')}"
     yield f"before = experimental.addDuration(d: -{gap}s, to: start)"
-    yield f"reach = () => from(bucket: {bucket}) |> range(start: before, stop: stop){only} |> filter(fn: counters)"
-    yield (
-        f"inside = source() |> filter(fn: counters) |> window(every: {piece})"
-        " |> difference(nonNegative: true, initialZero: true) |> sum()"
-        ' |> duplicate(column: "_start", as: "_time") |> window(every: inf)'
-    )
-    yield (
-        "ends = union(tables: ["
-        f'reach() |> window(every: {piece}) |> first() |> set(key: "end", value: "first"), '
-        f'reach() |> window(every: {piece}) |> last() |> set(key: "end", value: "last")])'
-        ' |> window(every: inf) |> sort(columns: ["_time", "end"])'
-        " |> difference(nonNegative: true, initialZero: true, keepFirst: true)"
-        f' |> elapsed(unit: 1s, columnName: "seconds") |> filter(fn: (r) => r.seconds <= {gap} and r._time >= start)'
-    )
-    yield 'between = ends |> filter(fn: (r) => r.end == "first") |> drop(columns: ["end", "seconds"])'
-    yield (
-        f"union(tables: [inside, between]) |> {_windows(window, 'sum')}"
-        f' |> named(suffix: "_increase") |> put() {_yield("increase")}'
-    )
-    yield (
-        'ends |> drop(columns: ["_value", "end"]) |> rename(columns: {seconds: "_value"})'
-        f' |> {_windows(window, "sum")} |> named(suffix: "_seconds") |> put() {_yield("seconds")}'
-    )
+    yield f"reach = () => from(bucket: {bucket}) |> range(start: before, stop: stop){only}"
+    for type in (Type.FLOAT, Type.INT):
+        kind = type.value
+        yield f"{kind}s = {_matching(_fields(catalogue, Kind.COUNTER, type), names.raw)}"
+        yield (
+            f"{kind}_inside = source() |> filter(fn: {kind}s) |> window(every: {piece})"
+            " |> difference(nonNegative: true, initialZero: true) |> sum()"
+            ' |> duplicate(column: "_start", as: "_time") |> window(every: inf)'
+        )
+        edges = f"reach() |> filter(fn: {kind}s) |> window(every: {piece})"
+        yield (
+            f'{kind}_ends = union(tables: [{edges} |> first() |> set(key: "end", value: "first"), '
+            f'{edges} |> last() |> set(key: "end", value: "last")])'
+            ' |> window(every: inf) |> sort(columns: ["_time", "end"])'
+            " |> difference(nonNegative: true, initialZero: true, keepFirst: true)"
+            ' |> elapsed(unit: 1s, columnName: "seconds")'
+            f" |> filter(fn: (r) => r.seconds <= {gap} and r._time >= start)"
+        )
+        between = f'{kind}_ends |> filter(fn: (r) => r.end == "first") |> drop(columns: ["end", "seconds"])'
+        yield (
+            f"union(tables: [{kind}_inside, {between}]) |> {_windows(window, 'sum')}"
+            f' |> named(suffix: "_increase") {_yield(f"increase {kind}")}'
+        )
+        yield (
+            f'{kind}_ends |> drop(columns: ["_value", "end"]) |> rename(columns: {{seconds: "_value"}})'
+            f' |> {_windows(window, "sum")} |> named(suffix: "_seconds") {_yield(f"seconds {kind}")}'
+        )
 
 
 def _from_tier(tier: Tier, catalogue: Catalogue) -> Iterator[str]:
@@ -193,13 +209,19 @@ class _Names:
         )
 
 
-def _fields(catalogue: Catalogue, kind: Kind) -> _Fields:
-    found = {item.name: frozenset(field.name for field in item.fields if field.kind is kind) for item in catalogue}
+def _fields(catalogue: Catalogue, kind: Kind, *types: Type) -> _Fields:
+    """The fields of a kind, of certain types or of any."""
+    found = {
+        item.name: frozenset(
+            known.name for known in item.fields if known.kind is kind and (not types or known.type in types)
+        )
+        for item in catalogue
+    }
     return {name: fields for name, fields in found.items() if fields}
 
 
 def _suffixed(fields: _Fields, suffix: str) -> _Fields:
-    return {name: frozenset(field + suffix for field in names) for name, names in fields.items()}
+    return {name: frozenset(item + suffix for item in names) for name, names in fields.items()}
 
 
 def _joined(*parts: _Fields) -> _Fields:
@@ -216,20 +238,27 @@ def _matching(wanted: _Fields, every: _Fields) -> str:
     Measurements share one expression as long as none has, among its other fields, one that another
     wants.
     """
-    groups: list[tuple[list[str], set[str], set[str]]] = []
+    groups: list[_Group] = []
     for name in sorted(wanted):
         take, leave = wanted[name], every[name] - wanted[name]
-        for names, taken, left in groups:
-            if not (take & left or leave & taken):
-                names.append(name)
-                taken |= take
-                left |= leave
-                break
-        else:
-            groups.append(([name], set(take), set(leave)))
+        group = next((group for group in groups if not (group.take & leave or group.leave & take)), None)
+        if group is None:
+            groups.append(group := _Group())
+        group.names.append(name)
+        group.take |= take
+        group.leave |= leave
     return "(r) => " + " or ".join(
-        f"(r._measurement =~ {_one_of(names)} and r._field =~ {_one_of(taken)})" for names, taken, _ in groups
+        f"(r._measurement =~ {_one_of(group.names)} and r._field =~ {_one_of(group.take)})" for group in groups
     )
+
+
+@dataclass(slots=True)
+class _Group:
+    """Measurements that share an expression, with the fields that it takes and those that it must leave."""
+
+    names: list[str] = field(default_factory=list)
+    take: set[str] = field(default_factory=set)
+    leave: set[str] = field(default_factory=set)
 
 
 def _one_of(names: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from nodetide_core.errors import StoreUnavailable
 
 __all__ = ["Reply", "Transport"]
 
-#: Of an answer, bytes that are read; past it the connection is not used again.
+#: Enough for every answer to a write.
 _ANSWER_LIMIT = 4 * 2**20
 #: Of a request over TLS, bytes that are sent at once: there every part has its own time-out.
 _TLS_CHUNK = 2**16
@@ -49,6 +49,7 @@ class Transport:
             after one failed.
         connect_timeout: seconds to get a connection, TLS included.
         timeout: seconds for a whole exchange on it.
+        answer_limit: bytes of an answer that are read; past it the connection is not used again.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Transport:
         ca_file: Path | None = None,
         connect_timeout: float = 5.0,
         timeout: float = 20.0,
+        answer_limit: int = _ANSWER_LIMIT,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(url)
@@ -69,9 +71,11 @@ class Transport:
         self._ca_file = ca_file
         self._connect_timeout = connect_timeout
         self._timeout = timeout
+        self._answer_limit = answer_limit
         self._monotonic = monotonic
         self._context: ssl.SSLContext | None = None
         self._socket: socket.socket | None = None
+        self._aborted = False
 
     def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         """Send a request and read its answer, whatever its status.
@@ -87,11 +91,12 @@ class Transport:
         """
         head = self._head(method, path, len(body), headers or {})
         kept = self._socket is not None
+        self._aborted = False
         try:
             try:
                 return self._exchange(method, head, body)
             except (RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                if not kept:
+                if not kept or self._aborted:
                     raise
                 self.close()
                 return self._exchange(method, head, body)
@@ -101,7 +106,8 @@ class Transport:
             raise StoreUnavailable(f"{self._host}:{self._port}: {self._explain(error)}") from error
 
     def abort(self) -> None:
-        """End an exchange under way in another thread, which then fails."""
+        """End an exchange under way in another thread, which then fails and is not sent again."""
+        self._aborted = True
         held = self._socket
         if held is not None:
             try:
@@ -141,7 +147,7 @@ class Transport:
         response = HTTPResponse(deadline, method=method)  # type: ignore[arg-type] # all it asks for is makefile()
         with response:
             response.begin()
-            data = response.read(_ANSWER_LIMIT)
+            data = response.read(self._answer_limit)
             whole = response.isclosed() and not response.will_close
             reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
         if cut or not whole:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nodetide_collector.sinks.influx.frames import Batch
 from nodetide_collector.sinks.influx.reading import Cut, Limits
@@ -35,9 +35,10 @@ class SpoolMachine(RuleBasedStateMachine):
         self.vague = False  # a restart reads the last file's end from the file, so damage there may hide lines
         self.cut: Cut | None = None
 
-    @initialize(segment=st.integers(1, 400))
-    def begin(self, segment: int) -> None:
+    @initialize(segment=st.integers(1, 400), drops=st.booleans(), harm=st.booleans())
+    def begin(self, segment: int, drops: bool, harm: bool) -> None:
         self.segment = segment
+        self.drops, self.harm = drops, harm
         self.log = self.open()
 
     def open(self) -> SegmentLog:
@@ -64,6 +65,7 @@ class SpoolMachine(RuleBasedStateMachine):
             self.log.acknowledge(self.cut)
             self.cut = None
 
+    @precondition(lambda self: self.drops)
     @rule()
     def drop(self) -> None:
         self.dropped += self.log.drop_oldest() or 0
@@ -83,6 +85,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.cut = None
         self.log = self.open()
 
+    @precondition(lambda self: self.harm)
     @rule(where=st.integers(0, 10**6), bit=st.integers(0, 7))
     def flip(self, where: int, bit: int) -> None:
         """Damage some byte of some segment."""
@@ -103,6 +106,7 @@ class SpoolMachine(RuleBasedStateMachine):
             where -= size
         self.damaged = True
 
+    @precondition(lambda self: self.harm)
     @rule()
     def forget_position(self) -> None:
         """What was acknowledged and still is in a file is then read again; a real one is damaged by a power cut."""
@@ -129,11 +133,12 @@ class SpoolMachine(RuleBasedStateMachine):
             if not self.damaged:
                 self.restart(tidy=True)
             self.drain()
+            assert self.sent == sorted(set(self.sent))
             assert self.log.lines == self.log.pending_bytes == 0
             assert self.log.oldest is None
             if not self.vague:
                 assert len(self.sent) + self.lost + self.dropped == self.next
-            if not self.damaged and not self.dropped:
+            if not self.damaged and not self.dropped and not self.lost:
                 assert self.sent == list(range(self.next))
             self.log.close()
         finally:

@@ -1,0 +1,158 @@
+"""InfluxDB's control plane: observing and changing buckets and tasks. Small JSON calls, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from nodetide_core.errors import StoreRejected
+from nodetide_core.stores.influx.caller import Caller
+from nodetide_core.stores.influx.desired import Bucket, Task
+from nodetide_core.stores.influx.planning import (
+    Action,
+    CreateBucket,
+    CreateTask,
+    DeleteBucket,
+    DeleteTask,
+    Observed,
+    SeenBucket,
+    SeenTask,
+    UpdateBucket,
+    UpdateTask,
+)
+
+__all__ = ["Control"]
+
+#: Most that InfluxDB gives at once.
+_BUCKETS, _TASKS = 100, 500
+
+
+class Control:
+    """
+    Args:
+        org: name or id of the organization.
+    """
+
+    def __init__(self, caller: Caller, org: str) -> None:
+        self._caller = caller
+        self._org = org
+        self._org_id: str | None = None
+
+    def observe(self) -> Observed:
+        """
+        Raises:
+            StoreUnavailable: InfluxDB does not answer, or not with this token.
+        """
+        return Observed(self.buckets(), self.tasks())
+
+    def buckets(self) -> dict[str, SeenBucket]:
+        """By name, as far as the token may read them; InfluxDB's own are left out."""
+        found = (
+            _seen_bucket(item)
+            for item in self._pages("/api/v2/buckets", "buckets", _BUCKETS)
+            if item.get("type") != "system"
+        )
+        return {seen.bucket.name: seen for seen in found}
+
+    def tasks(self) -> list[SeenTask]:
+        found = [_seen_task(item) for item in self._pages("/api/v2/tasks", "tasks", _TASKS)]
+        return sorted(found, key=lambda seen: seen.id)
+
+    def apply(self, actions: Iterable[Action]) -> None:
+        """Carry out a plan; where it fails, what was done stays, and planning again gives the rest.
+
+        Raises:
+            StoreRejected: InfluxDB refuses an action, such as a name that was taken meanwhile.
+            StoreUnavailable: it does not answer, or the token may not do this.
+        """
+        for action in actions:
+            for method, path, body in self._requests(action):
+                self._caller.call(method, path, body, doing=str(action))
+
+    def _requests(self, action: Action) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
+        if isinstance(action, CreateBucket):
+            wanted = action.bucket
+            yield (
+                "POST",
+                "/api/v2/buckets",
+                {
+                    "orgID": self._organization(),
+                    "name": wanted.name,
+                    "description": wanted.description,
+                    "retentionRules": _rules(wanted),
+                },
+            )
+        elif isinstance(action, UpdateBucket):
+            path = f"/api/v2/buckets/{action.id}"
+            # Together with a name, InfluxDB leaves the retention as it was.
+            if action.before.name != action.after.name:
+                yield "PATCH", path, {"name": action.after.name}
+            if (action.before.retention, action.before.shard) != (action.after.retention, action.after.shard):
+                yield "PATCH", path, {"retentionRules": _rules(action.after)}
+            if action.before.description != action.after.description:
+                yield "PATCH", path, {"description": action.after.description}
+        elif isinstance(action, DeleteBucket):
+            yield "DELETE", f"/api/v2/buckets/{action.id}", None
+        elif isinstance(action, CreateTask):
+            yield "POST", "/api/v2/tasks", {"orgID": self._organization(), **_task(action.task)}
+        elif isinstance(action, UpdateTask):
+            yield "PATCH", f"/api/v2/tasks/{action.id}", _task(action.task)
+        elif isinstance(action, DeleteTask):
+            yield "DELETE", f"/api/v2/tasks/{action.id}", None
+
+    def _organization(self) -> str:
+        if self._org_id is None:
+            found = self._caller.call("GET", f"/api/v2/orgs?org={quote(self._org, safe='')}", missing={})
+            listed = (found or {}).get("orgs") or []
+            if not listed:
+                found = self._caller.call("GET", f"/api/v2/orgs/{quote(self._org, safe='')}", missing=None)
+                listed = [found] if found else []
+            if not listed:
+                raise StoreRejected(
+                    f"organization {self._org!r} does not exist, or the token may not see it: check INFLUXDB_ORG"
+                )
+            self._org_id = str(listed[0]["id"])
+        return self._org_id
+
+    def _pages(self, path: str, key: str, limit: int) -> Iterator[dict[str, Any]]:
+        after: dict[str, str] = {}
+        while True:
+            query = urlencode({"orgID": self._organization(), "limit": limit, **after})
+            page: list[dict[str, Any]] = self._caller.call("GET", f"{path}?{query}")[key]
+            yield from page
+            if len(page) < limit:
+                return
+            after = {"after": page[-1]["id"]}
+
+
+def _rules(bucket: Bucket) -> list[dict[str, Any]]:
+    return [{"type": "expire", "everySeconds": bucket.retention, "shardGroupDurationSeconds": bucket.shard}]
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {"flux": task.flux, "description": task.description, "status": "active"}
+
+
+def _seen_bucket(item: dict[str, Any]) -> SeenBucket:
+    rules = item.get("retentionRules") or [{}]
+    return SeenBucket(
+        item["id"],
+        Bucket(
+            item["name"],
+            int(rules[0].get("everySeconds", 0)),
+            int(rules[0].get("shardGroupDurationSeconds", 0)),
+            item.get("description", ""),
+        ),
+    )
+
+
+def _seen_task(item: dict[str, Any]) -> SeenTask:
+    succeeded = item.get("latestSuccess")
+    return SeenTask(
+        item["id"],
+        Task(item["name"], item["flux"], item.get("description", "")),
+        item.get("status") == "active",
+        int(datetime.fromisoformat(succeeded.replace("Z", "+00:00")).timestamp()) if succeeded else 0,
+    )

@@ -1,0 +1,139 @@
+"""Answers to range queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from nodetide_core.catalogue import Catalogue, Kind
+from nodetide_core.errors import StoreRejected
+from nodetide_core.store import Aggregate, Column, RangeQuery, Stream
+from nodetide_core.stores.influx import influxql, steps
+from nodetide_core.stores.influx.answers import Rows, ask
+from nodetide_core.stores.influx.caller import Caller
+from nodetide_core.stores.influx.steps import Steps
+
+__all__ = ["check_query", "read"]
+
+_ALLOWED = {
+    Kind.GAUGE: frozenset({Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST, Aggregate.COUNT}),
+    Kind.COUNTER: frozenset({Aggregate.RATE, Aggregate.INCREASE, Aggregate.LAST}),
+    Kind.INFO: frozenset[Aggregate](),
+}
+#: What a tier holds of a gauge for each aggregate, besides the weight.
+_GAUGE_SUFFIX = {Aggregate.MIN: "_min", Aggregate.MAX: "_max", Aggregate.COUNT: "_count"}
+#: No series can have this tag; in a condition it would mean the points' time.
+_TIME = "time"
+
+
+def check_query(query: RangeQuery, stream: Stream, catalogue: Catalogue) -> None:
+    """
+    Raises:
+        StoreRejected: the stream has no such tier, the catalogue no such field, the aggregate does
+            not suit its kind, or the step is not a whole number of windows.
+    """
+    tier = stream.tiers.by_name(query.tier.name)
+    if tier is None or tier.window != query.tier.window:
+        raise StoreRejected(f"{query.bucket} has no tier {query.tier.name} of {query.tier.window} s")
+    if query.step < 1 or query.step % max(1, tier.window):
+        raise StoreRejected(f"step: {query.step} s is not a multiple of the window of {tier.name}")
+    for name in query.fields:
+        field = catalogue.field(query.measurement, name)
+        if field is None:
+            raise StoreRejected(f"the catalogue has no {query.measurement}.{name}")
+        if query.aggregate not in _ALLOWED[field.kind]:
+            raise StoreRejected(
+                f"{query.aggregate.value} is not defined for {query.measurement}.{name}, a {field.kind.value}"
+            )
+
+
+def read(caller: Caller, org_id: str, query: RangeQuery, stream: Stream, catalogue: Catalogue) -> list[Column]:
+    """The answer to a query that `check_query` found good.
+
+    Raises:
+        StoreUnavailable, StoreRejected
+    """
+    tags = {name: frozenset(filter(None, values)) for name, values in query.tags.items()}
+    if query.start >= query.stop or not query.fields or _TIME in tags or not all(tags.values()):
+        return []
+    columns: list[Column] = []
+    for kind in (Kind.GAUGE, Kind.COUNTER):
+        fields = tuple(name for name in query.fields if catalogue[query.measurement].by_name[name].kind is kind)
+        if fields:
+            part = _Part(replace(query, fields=fields, tags=tags), stream.tiers.counter_gap)
+            columns += part.gauges(caller, org_id) if kind is Kind.GAUGE else part.counters(caller, org_id)
+    return sorted(columns, key=lambda column: (column.key, column.field))
+
+
+class _Part:
+    """A query for fields of one kind."""
+
+    def __init__(self, query: RangeQuery, gap: int) -> None:
+        self._query = query
+        self._gap = gap
+
+    def gauges(self, caller: Caller, org_id: str) -> Iterator[Column]:
+        query = self._query
+        if query.tier.window == 0 and query.step == 1:
+            for rows, (times, *columns) in self._ask(caller, org_id, influxql.raw_samples(query, query.start)):
+                for name, values in zip(query.fields, columns, strict=True):
+                    yield from _column(rows, name, steps.gauge_samples(times, values, query.aggregate))
+        elif query.tier.window == 0:
+            width = 1 if query.aggregate is Aggregate.COUNT else 2
+            for rows, (times, *columns) in self._ask(caller, org_id, influxql.raw_steps(query)):
+                for index, name in enumerate(query.fields):
+                    of_field = columns[index * width : (index + 1) * width]
+                    yield from _column(rows, name, steps.gauge_steps(times, of_field[0], of_field[-1]))
+        else:
+            yield from self._gauge_windows(caller, org_id)
+
+    def _gauge_windows(self, caller: Caller, org_id: str) -> Iterator[Column]:
+        query = self._query
+        suffix = _GAUGE_SUFFIX.get(query.aggregate, "")
+        suffixes = (suffix,) if suffix == "_count" else (suffix, "_count")
+        for rows, (times, *columns) in self._ask(caller, org_id, influxql.rolled_windows(query, suffixes)):
+            for index, name in enumerate(query.fields):
+                of_field = columns[index * len(suffixes) : (index + 1) * len(suffixes)]
+                values, counts = of_field[0], of_field[-1]
+                made = steps.gauge_windows(
+                    times, values, counts, window=query.tier.window, step=query.step, aggregate=query.aggregate
+                )
+                yield from _column(rows, name, made)
+
+    def counters(self, caller: Caller, org_id: str) -> Iterator[Column]:
+        query = self._query
+        if query.tier.window == 0:
+            # The first growth starts at the sample before the range.
+            request = influxql.raw_samples(query, query.start - self._gap)
+            for rows, (times, *columns) in self._ask(caller, org_id, request):
+                for name, values in zip(query.fields, columns, strict=True):
+                    made = steps.counter_samples(
+                        times, values, start=query.start, step=query.step, gap=self._gap, aggregate=query.aggregate
+                    )
+                    yield from _column(rows, name, made)
+            return
+        request = influxql.rolled_windows(query, ("", "_increase", "_seconds"))
+        for rows, (times, *columns) in self._ask(caller, org_id, request):
+            for index, name in enumerate(query.fields):
+                lasts, increases, seconds = columns[3 * index : 3 * index + 3]
+                made = steps.counter_windows(
+                    times, lasts, increases, seconds, step=query.step, aggregate=query.aggregate
+                )
+                yield from _column(rows, name, made)
+
+    def _ask(
+        self, caller: Caller, org_id: str, request: influxql.Request
+    ) -> Iterator[tuple[Rows, Sequence[Sequence[Any]]]]:
+        """Each series with its columns, the times first."""
+        doing = f"reading {self._query.measurement} from {request.bucket}"
+        for answer in ask(caller, org_id, request, doing=doing):
+            for rows in answer:
+                if rows.values:
+                    yield rows, list(zip(*rows.values, strict=True))
+
+
+def _column(rows: Rows, name: str, made: Steps) -> Iterator[Column]:
+    t, v, n = made
+    if t:
+        yield Column(rows.key, name, t, v, n)

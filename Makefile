@@ -19,6 +19,9 @@ check: dev ## Lint, format, types, import contracts
 dev: ## The environment for development
 	@$(PYTHON) hack/bootstrap.py dev
 
+test-pythons: dev ## The unit tests on every other supported Python found here
+	@$(BIN)/python hack/pythons.py
+
 bench: ## Measure beside the peers, in the same run
 	@$(PYTHON) hack/bootstrap.py bench
 	@$(BIN)/python -m tests.bench
@@ -35,4 +38,4 @@ lock: ## Renew the lock files (needs uv)
 clean: ## Remove the environment and caches (never data)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build
 
-.PHONY: help run test check dev bench realparts docs lock clean
+.PHONY: help run test check dev test-pythons bench realparts docs lock clean

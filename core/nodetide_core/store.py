@@ -133,7 +133,13 @@ class WriteReport:
 
 @dataclass(frozen=True, slots=True)
 class RollupReport:
-    """What one call of `rollup` did: windows made or made again, and points or windows expired."""
+    """What one call of `rollup` did.
+
+    Attributes:
+        windows: made or made again.
+        expired: rows removed, in whatever rows the store keeps.
+        remaining: how much is left to do now, about; 0 only when nothing is.
+    """
 
     windows: int = 0
     expired: int = 0
@@ -157,16 +163,23 @@ class StoreWriter(Protocol):
         """Take points durably, all of them or (raising) none.
 
         The same series and time written again overwrites field by field. Late points are taken as long as
-        their windows can still be rolled up, and those windows are rolled up again; older ones, and
-        points of measurements the catalogue does not have, are rejected with a reason.
+        their windows can still be rolled up, and those windows are rolled up again. Older ones, ones far in
+        the future and ones that do not fit the catalogue are rejected, each whole and with a reason, and the
+        rest of the batch is taken; see `nodetide_core.stores.admission` and `nodetide_core.stores.retention`.
 
         Raises:
+            StoreRejected: no stream has this bucket.
             StoreUnavailable: nothing was taken; the same call may succeed later.
         """
 
     def rollup(self, now: int) -> RollupReport:
-        """Roll up every window that has ended by ``now``, missed and changed ones first, and expire
-        what is past its retention. Bounded per call: call again while ``remaining`` is not 0."""
+        """Roll up every window that ended `nodetide_core.rollup.SETTLE` before ``now``, missed and changed
+        ones first, and expire what is past its retention and rolled up. Bounded per call: call again while
+        ``remaining`` is not 0.
+
+        Raises:
+            StoreUnavailable: what was done stays done; the same call may succeed later.
+        """
 
     def close(self) -> None:
         """Flush and let go; calling again does nothing."""

@@ -8,6 +8,7 @@ timed.  The figures in docs/adr/0002 come from here.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sys
 import tempfile
@@ -130,11 +131,20 @@ def main(hours: int, directory: Path) -> None:
     while store.rollup(clock[0]).remaining:
         pass
     report("upkeep, a minute of data", upkeep)
+    report("an fsync of 12 kB, to compare", list(syncs(directory)))
     report("one tick, durable", list(ticks(store, host, clock, 1_200)))
     latencies = list(ticks_during_upkeep(store, host, clock))
     report("one tick, durable, while a block is sealed", latencies)
     reads(store, clock[0])
     report("open", opening(store, directory, clock))
+
+
+def syncs(directory: Path) -> Iterator[float]:
+    with (directory / "sync").open("wb", buffering=0) as file:
+        for _ in range(200):
+            file.write(bytes(12_000))
+            yield from timed(lambda: os.fsync(file.fileno()))
+    (directory / "sync").unlink()
 
 
 def ticks(store: EmbeddedStore, host: Host, clock: list[int], count: int) -> Iterator[float]:
@@ -214,8 +224,8 @@ def timed(work: Callable[[], object]) -> list[float]:
 
 def report(name: str, times: list[float]) -> None:
     ordered = sorted(times)
-    at = [1e3 * ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99, 1)]
-    print(f"{name}: median {at[0]:.2f}, p99 {at[1]:.2f}, worst {at[2]:.2f} ms")
+    at = [1e3 * ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0, 0.5, 0.99, 1)]
+    print(f"{name}: best {at[0]:.2f}, median {at[1]:.2f}, p99 {at[2]:.2f}, worst {at[3]:.2f} ms", flush=True)
 
 
 def size(directory: Path) -> int:

@@ -183,7 +183,9 @@ class ReferenceStore:
             return {}
         counter = known.kind is Kind.COUNTER
         if tier not in tiers.tiers or tiers.source(tier).window == 0:
-            samples = [Sample(time, value) for time, value in sorted(kept.values[key, field].items())]
+            # Windows were made when everything was there; whoever asks for raw points sees what is left.
+            since = kept.edges.get(tiers.raw.name, 0) if tier not in tiers.tiers else 0
+            samples = [Sample(time, value) for time, value in sorted(kept.values[key, field].items()) if time >= since]
             return (
                 counter_windows(samples, tier.window, tiers.counter_gap)
                 if counter
@@ -208,8 +210,9 @@ class ReferenceStore:
                 Point(*key, {field: column[time] for field, column in columns.items() if time in column}, time)
                 for time in times
             ]
-            if points[0].time >= now - min(_HOUR, kept.stream.tiers.raw.retention or _HOUR):
-                near = len(points) == 2 and points[1].time >= points[0].time - gap
+            edge = kept.edges.get(kept.stream.tiers.raw.name, 0)
+            if points[0].time >= max(edge, now - min(_HOUR, kept.stream.tiers.raw.retention or _HOUR)):
+                near = len(points) == 2 and points[1].time >= max(edge, points[0].time - gap)
                 found.append(Latest(points[0], points[1] if near else None))
         return found
 
@@ -218,8 +221,10 @@ class ReferenceStore:
         found: dict[str, int] = {}
         for (key, _), column in kept.values.items():
             host = tag(key.tags, "host")
-            if host is not None and kept.stream.tiers.raw.holds(max(column), int(self._clock())):
-                found[host] = max(found.get(host, 0), *column)
+            last = max(column)
+            left = last >= kept.edges.get(kept.stream.tiers.raw.name, 0)
+            if host is not None and left and kept.stream.tiers.raw.holds(last, int(self._clock())):
+                found[host] = max(found.get(host, 0), last)
         return found
 
     async def watermarks(self, bucket: str) -> Mapping[str, int]:

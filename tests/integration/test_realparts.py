@@ -210,7 +210,18 @@ def test_control_plane_decides_by_rbac(plane: ControlPlane) -> None:
         plane.kubectl("get", "nodes", somebody)
     plane.kubectl("create", "clusterrolebinding", "somebody", "--clusterrole=view", "--user=somebody")
     plane.kubectl("create", "configmap", "seen")
-    assert "configmap/seen" in plane.kubectl("get", "configmaps", "--output=name", somebody)
+    # The apiserver learns of a new binding from its own watch, a moment later.
+    deadline = time.monotonic() + 20
+    while "configmap/seen" not in (seen := _try(plane, "get", "configmaps", "--output=name", somebody)):
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.2)
+
+
+def _try(plane: ControlPlane, *arguments: str) -> str:
+    try:
+        return plane.kubectl(*arguments)
+    except KubectlFailed as error:
+        return str(error)
 
 
 def test_kwok_plays_nodes_and_pods(plane: ControlPlane, tmp_path: Path, needs_parts: NeedsParts) -> None:

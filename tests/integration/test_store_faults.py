@@ -139,7 +139,8 @@ def test_a_database_of_broken_structure_is_told_at_open(tmp_path, directory, ope
         shutil.copy(tmp_path / "before" / name, directory / name)
     path = directory / "nodetide.db"
     data = bytearray(path.read_bytes())
-    for at in range(4_096, len(data), 4_096):
+    # Pages that opening alone would not read.
+    for at in range(len(data) // 4_096 // 2 * 4_096, len(data), 4_096):
         data[at : at + 200] = os.urandom(200)
     path.write_bytes(data)
     before = contents(directory)
@@ -273,10 +274,14 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(small_disk, open_store, cl
         clock.now += 1
         assert store.write("b", [point(clock.now)]).written == 1
         taken.append(clock.now)
+    # A series that was new when the disk was full is as good as any.
+    fresh = Point("system", make_tags({"host": "new"}), {"load5": 1.0}, clock.now)
+    store.write("b", [fresh])
     while store.rollup(clock.now).remaining:
         pass
     for _ in range(2):
         assert read(store) == {time: time for time in taken}
+        assert [item.point for item in asyncio.run(store.latest("b", frozenset(), frozenset({"new"})))] == [fresh]
         assert read(store, tier=TIERS.tiers[1]) == means(taken, asyncio.run(store.watermarks("b"))["1m"])
         store.close()
         store = open_store(small_disk / "data")

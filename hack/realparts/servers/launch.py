@@ -19,6 +19,8 @@ def main(parent: int, argv: list[str]) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:  # gone before the line above
         sys.exit(1)
+    # Whoever started us in the background may have SIGINT ignored, and a shell could not trap it then.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(argv[0], argv)
 
 

@@ -9,14 +9,18 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from servers import InfluxServer
 
+from nodetide_collector.collector import Collector, CollectorConfig
 from nodetide_collector.sinks.influx import InfluxSink
+from nodetide_collector.sinks.sink import SinkStats
 from nodetide_core.points import Point
 from nodetide_core.stores.influx.token import token_file
 
@@ -266,3 +270,78 @@ def test_an_outage_beyond_the_bound_loses_the_oldest_and_says_how_many(
     assert stats.written == 2 * len(held)
     assert stats.dropped == 2 * (900 - len(held))
     assert "the spool is full, dropping the oldest lines" in caplog.text
+
+
+POLICY = """\
+apiVersion: nodetide.io/v1alpha1
+kind: MetricPolicy
+metadata: {{name: reloaded}}
+spec:
+  collection: {{interval: 1s, groups: {{mem: {{}}}}, labels: {{version: "{version}"}}}}
+  storage: {{bucket: {bucket}}}
+"""
+
+
+def test_policy_reloaded_during_an_outage(
+    server: InfluxServer, make_bucket: Callable[[InfluxServer], str], make_sink: MakeSink, tmp_path: Path,
+    ask: Callable[[InfluxServer, str, str], list[dict[str, Any]]],
+) -> None:  # fmt: skip
+    """In real time: every second that was sampled is in the bucket that the policy named then, and only there."""
+    buckets = make_bucket(server), make_bucket(server)
+    policies = tmp_path / "policies"
+    policies.mkdir()
+    file = policies / "policy.yaml"
+    file.write_text(POLICY.format(version=0, bucket=buckets[0]))
+    sink = make_sink(server)
+    server.stop()
+    taken: list[tuple[str, int]] = []
+    collector = Collector(CollectorConfig("node-1", policies=policies), _Recorder(sink, taken))
+    thread = threading.Thread(target=collector.run)
+    thread.start()
+    try:
+        for version, bucket in ((1, buckets[1]), (2, buckets[0])):
+            _two_more(taken)
+            file.write_text(POLICY.format(version=version, bucket=bucket))
+            _until(lambda bucket=bucket: taken[-1][0] == bucket)
+        server.start()
+        _two_more(taken)
+    finally:
+        collector.stop()
+        thread.join()
+    held = [
+        (bucket, row["time"]) for bucket in buckets for row in ask(server, bucket, "SELECT free FROM mem")
+    ]  # fmt: skip
+    assert sorted(held) == sorted(taken)
+    assert len({time_ for _, time_ in held}) == len(held)
+
+
+class _Recorder:
+    """Notes, beside writing, which second of which bucket was sampled."""
+
+    def __init__(self, inner: InfluxSink, taken: list[tuple[str, int]]) -> None:
+        self._inner = inner
+        self._taken = taken
+
+    def write(self, bucket: str, points: Sequence[Point]) -> None:
+        self._inner.write(bucket, points)
+        self._taken += [(bucket, point.time) for point in points if point.measurement == "mem"]
+
+    def flush(self, timeout: float) -> int:
+        return self._inner.flush(30)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def stats(self) -> SinkStats:
+        return self._inner.stats()
+
+
+def _two_more(taken: Sequence[object]) -> None:
+    seen = len(taken)
+    _until(lambda: len(taken) >= seen + 2)
+
+
+def _until(look: Callable[[], bool]) -> None:
+    """The test's time limit ends the wait."""
+    while not look():
+        time.sleep(0.02)

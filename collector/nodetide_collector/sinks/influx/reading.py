@@ -115,7 +115,7 @@ def scan(path: Path, size: int, *, only_first: bool = False) -> Scan:
     """
     first: int | None = None
     line = at = 0
-    with _reader(path) as read:
+    with _reader(path, 0 if only_first else _BLOCK) as read:
         while at < size:
             found = find_frame(read, at, size)
             if found.frame is None:
@@ -129,8 +129,8 @@ def scan(path: Path, size: int, *, only_first: bool = False) -> Scan:
 
 
 @contextlib.contextmanager
-def _reader(path: Path) -> Iterator[Read]:
-    """Reads at offsets; what cannot be read is as if it were not there."""
+def _reader(path: Path, block_size: int = _BLOCK) -> Iterator[Read]:
+    """Reads at offsets, so many bytes at once; what cannot be read is as if it were not there."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -143,7 +143,7 @@ def _reader(path: Path) -> Iterator[Read]:
         nonlocal block, start
         if not start <= at <= at + size <= start + len(block):
             try:
-                block, start = os.pread(descriptor, max(size, _BLOCK), at), at
+                block, start = os.pread(descriptor, max(size, block_size), at), at
             except OSError:
                 block = b""
         return block[at - start : at - start + size]

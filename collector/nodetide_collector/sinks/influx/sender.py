@@ -209,7 +209,7 @@ class Sender:
         if kind in (Kind.BUSY, Kind.DENIED):
             self._failures += 1
             self._resume_at = self._later(self._failures, verdict)
-            self._complaints.state(self.where, kind.value, f"{verdict.reason}; points are kept in the spool")
+            self._complain(self.where, verdict)
             return
         if kind is not Kind.FAILED:
             self._complaints.clear(self.where, "takes points again")
@@ -218,10 +218,16 @@ class Sender:
         if kind in (Kind.FAILED, Kind.REFUSED):
             target.failures += 1
             target.retry_at = self._later(1 if settling.narrowing else target.failures, verdict)
-            self._complaints.state(bucket, kind.value, f"{verdict.reason}; points are kept in the spool")
+            self._complain(bucket, verdict)
         else:
             target.failures = 0
             self._complaints.clear(bucket, "is written again")
+
+    def _complain(self, topic: str, verdict: Verdict) -> None:
+        # What a person has to fix is told as often as it changes; of the rest, that there is trouble.
+        fixable = verdict.kind in (Kind.DENIED, Kind.REFUSED)
+        key = verdict.reason if fixable else verdict.kind.value
+        self._complaints.state(topic, key, f"{verdict.reason}; points are kept in the spool")
 
     def _later(self, failures: int, verdict: Verdict) -> float:
         delay = self._backoff.delay(failures, self._times.chance(), verdict.retry_after)

@@ -60,11 +60,15 @@ class InfluxSink:
         self._bell = threading.Event()
         self._progress = threading.Condition()
         self._closed = False
+        self._late = 0  # points that came after `close`
         self._find_spools()
         self._thread = threading.Thread(target=self._serve, name="nodetide-influx", daemon=True)
         self._thread.start()
 
     def write(self, bucket: str, points: Sequence[Point]) -> None:
+        if self._closed:
+            self._late += len(points)
+            return
         if not points:
             return
         spool = self._spools.get(bucket) or self._add(bucket)
@@ -107,7 +111,7 @@ class InfluxSink:
             spool_bytes=sum(spool.bytes for spool in spools),
             spool_oldest_s=max(0.0, self._times.wall() - min(times)) if times else 0.0,
             written=self._sender.written,
-            dropped=self._sender.refused + sum(spool.dropped for spool in spools),
+            dropped=self._late + self._sender.refused + sum(spool.dropped for spool in spools),
         )
 
     def _held(self) -> int:

@@ -15,7 +15,6 @@ from nodetide_core.stores.embedded.hot import id_from, time_of
 from nodetide_core.stores.embedded.layouts import Layout, Shapes, tags_from_text
 from nodetide_core.stores.embedded.slots import sealed_slots
 from nodetide_core.stores.embedded.streams import StreamState
-from nodetide_core.tiers import Tiers
 
 __all__ = ["HORIZON", "Newest", "load_hosts", "load_newest"]
 
@@ -47,12 +46,17 @@ class Newest:
     def prune(self, now: int) -> None:
         self._points = {key: pair for key, pair in self._points.items() if pair[0].time >= now - HORIZON}
 
-    def select(self, tiers: Tiers, now: int, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
+    def select(self, state: StreamState, now: int, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
         """In the order of series."""
-        oldest = now - min(HORIZON, tiers.raw.retention or HORIZON)
-        gap = tiers.counter_gap
+        tiers, edge = state.stream.tiers, state.tiers[0].edge or 0
+        oldest = max(edge, now - min(HORIZON, tiers.raw.retention or HORIZON))
         return [
-            Latest(point, previous if previous is not None and previous.time >= point.time - gap else None)
+            Latest(
+                point,
+                previous
+                if previous is not None and previous.time >= max(edge, point.time - tiers.counter_gap)
+                else None,
+            )
             for key, (point, previous) in sorted(self._points.items())
             if point.time >= oldest
             and (not measurements or key.measurement in measurements)
@@ -127,9 +131,10 @@ def _hot(
 def load_hosts(connection: sqlite3.Connection, state: StreamState, shapes: Shapes, now: int) -> dict[str, int]:
     """Time of the newest point by host, within the raw retention."""
     last: dict[str, int] = {}
+    edge = state.tiers[0].edge or 0
 
     def see(host: str | None, time: int) -> None:
-        if host is not None and state.stream.tiers.raw.holds(time, now):
+        if host is not None and time >= edge and state.stream.tiers.raw.holds(time, now):
             last[host] = max(time, last.get(host, time))
 
     for text, time in connection.execute("SELECT tags, last FROM series WHERE stream=? AND last>0", (state.id,)):

@@ -92,7 +92,8 @@ class Reader:
         # The first step of a counter starts at the sample before the range.
         reach = gap if any(item.slot.counter for item in found) else 0
         wanted = {item.slot.id for item in found}
-        raw = RawRange(connection, self._context, state.id, start - reach, query.stop, wanted=wanted)
+        since = max(start - reach, state.tiers[0].edge or 0)
+        raw = RawRange(connection, self._context, state.id, since, query.stop, wanted=wanted)
         for item in found:
             pieces = raw.pieces(item.slot)
             if item.slot.counter:

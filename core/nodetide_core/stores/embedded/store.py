@@ -181,14 +181,14 @@ class EmbeddedStore:
             newest, state = self._newest.get(bucket), self._streams.get(bucket)
             if newest is None or state is None:
                 raise StoreRejected(f"no stream has the bucket {bucket!r}")
-            return newest.select(state.stream.tiers, int(self._clock()), measurements, hosts)
+            return newest.select(state, int(self._clock()), measurements, hosts)
 
     def _read_latest(
         self, connection: sqlite3.Connection, bucket: str, measurements: frozenset[str], hosts: frozenset[str]
     ) -> list[Latest]:
         state = load_stream(connection, bucket)
         newest = self._read_newest(connection, state)
-        return newest.select(state.stream.tiers, int(self._clock()), measurements, hosts)
+        return newest.select(state, int(self._clock()), measurements, hosts)
 
     async def hosts(self, bucket: str) -> Mapping[str, int]:
         now = int(self._clock())

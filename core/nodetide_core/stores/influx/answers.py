@@ -28,7 +28,7 @@ class Rows(NamedTuple):
     values: Sequence[Sequence[Any]]
 
 
-def ask(caller: Caller, org_id: str, request: Request, *, doing: str) -> list[list[Rows]]:
+def ask(caller: Caller, request: Request, *, doing: str) -> list[list[Rows]]:
     """The series of each statement.
 
     Raises:
@@ -38,7 +38,7 @@ def ask(caller: Caller, org_id: str, request: Request, *, doing: str) -> list[li
     if not request.text:
         return []
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    reply = caller.send("POST", request.path(org_id), request.body(), headers, doing=doing)
+    reply = caller.send("POST", request.path, request.body(), headers, doing=doing)
     try:
         document = json.loads(reply.body)
     except ValueError as error:

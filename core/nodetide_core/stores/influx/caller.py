@@ -17,8 +17,6 @@ __all__ = ["ANSWER_LIMIT", "Caller"]
 #: Bytes of the largest answer: a million values and their times, twice over.
 ANSWER_LIMIT = 64 * 2**20
 
-_RAISE = object()
-
 
 class Caller:
     """Safe to share between threads, which then wait for each other."""
@@ -55,21 +53,14 @@ class Caller:
                 method, path, body, {"Authorization": f"Token {self._token()}", **(headers or {})}
             )
 
-    def call(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, doing: str = "", missing: Any = _RAISE
-    ) -> Any:
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, doing: str = "") -> Any:
         """JSON to JSON; None where the answer is empty.
-
-        Args:
-            missing: what to give instead where there is no such thing (404).
 
         Raises:
             StoreUnavailable, StoreRejected
         """
         payload = b"" if body is None else json.dumps(body).encode()
         reply = self.exchange(method, path, payload, {"Content-Type": "application/json"} if payload else None)
-        if reply.status == 404 and missing is not _RAISE:
-            return missing
         answer = check(reply, doing or f"{method} {path.partition('?')[0]}").body
         return json.loads(answer) if answer else None
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from nodetide_core.errors import StoreRejected
+from nodetide_core.store import Stream
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.desired import Bucket, Task
 from nodetide_core.stores.influx.planning import (
@@ -21,6 +22,7 @@ from nodetide_core.stores.influx.planning import (
     SeenTask,
     UpdateBucket,
     UpdateTask,
+    streams_of,
 )
 
 __all__ = ["Control"]
@@ -49,15 +51,15 @@ class Control:
 
     def buckets(self) -> dict[str, SeenBucket]:
         """By name, as far as the token may read them; InfluxDB's own are left out."""
-        found = (
-            _seen_bucket(item)
-            for item in self._pages("/api/v2/buckets", "buckets", _BUCKETS)
-            if item.get("type") != "system"
-        )
+        found = (_seen_bucket(item) for item in self._bucket_pages() if item.get("type") != "system")
         return {seen.bucket.name: seen for seen in found}
 
+    def streams(self) -> list[Stream]:
+        """The streams that InfluxDB holds, as far as the token may read their buckets."""
+        return streams_of(Observed(self.buckets(), ()))
+
     def tasks(self) -> list[SeenTask]:
-        found = [_seen_task(item) for item in self._pages("/api/v2/tasks", "tasks", _TASKS)]
+        found = [_seen_task(item) for item in self._task_pages()]
         return sorted(found, key=lambda seen: seen.id)
 
     def apply(self, actions: Iterable[Action]) -> None:
@@ -104,25 +106,46 @@ class Control:
 
     def _organization(self) -> str:
         if self._org_id is None:
-            found = self._caller.call("GET", f"/api/v2/orgs?org={quote(self._org, safe='')}", missing={})
-            listed = (found or {}).get("orgs") or []
-            if not listed:
-                found = self._caller.call("GET", f"/api/v2/orgs/{quote(self._org, safe='')}", missing=None)
-                listed = [found] if found else []
-            if not listed:
-                raise StoreRejected(
-                    f"organization {self._org!r} does not exist, or the token may not see it: check INFLUXDB_ORG"
-                )
-            self._org_id = str(listed[0]["id"])
+            self._org_id = self._find_organization()
         return self._org_id
 
-    def _pages(self, path: str, key: str, limit: int) -> Iterator[dict[str, Any]]:
+    def _find_organization(self) -> str:
+        named = quote(self._org, safe="")
+        # A token for a few buckets may not see its organization, but in its buckets.
+        for path, key in (
+            (f"/api/v2/orgs?org={named}", "orgs"),
+            (f"/api/v2/orgs?orgID={named}", "orgs"),
+            (f"/api/v2/buckets?org={named}&limit={_BUCKETS}", "buckets"),
+            (f"/api/v2/buckets?orgID={named}&limit={_BUCKETS}", "buckets"),
+        ):
+            try:
+                found = self._caller.call("GET", path)[key]
+            except StoreRejected:  # not there, or no id
+                continue
+            if found:
+                return str(found[0]["orgID" if key == "buckets" else "id"])
+        raise StoreRejected(
+            f"organization {self._org!r} does not exist, or the token may not see it: check INFLUXDB_ORG"
+        )
+
+    def _bucket_pages(self) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            query = urlencode({"orgID": self._organization(), "limit": _BUCKETS, "offset": offset})
+            page: list[dict[str, Any]] = self._caller.call("GET", f"/api/v2/buckets?{query}")["buckets"]
+            # What the token may not read is taken out after the page was cut, so a short page need not be the last.
+            if not page:
+                return
+            yield from page
+            offset += _BUCKETS
+
+    def _task_pages(self) -> Iterator[dict[str, Any]]:
         after: dict[str, str] = {}
         while True:
-            query = urlencode({"orgID": self._organization(), "limit": limit, **after})
-            page: list[dict[str, Any]] = self._caller.call("GET", f"{path}?{query}")[key]
+            query = urlencode({"orgID": self._organization(), "limit": _TASKS, **after})
+            page: list[dict[str, Any]] = self._caller.call("GET", f"/api/v2/tasks?{query}")["tasks"]
             yield from page
-            if len(page) < limit:
+            if len(page) < _TASKS:
                 return
             after = {"after": page[-1]["id"]}
 

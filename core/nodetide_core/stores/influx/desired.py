@@ -7,6 +7,7 @@ The operator, `nodetide init` and `InfluxStore.ensure` all use the same three st
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from nodetide_core.store import Stream
 from nodetide_core.stores.influx.flux import task_text
 from nodetide_core.stores.influx.ownership import describe_part, describe_stream
 
-__all__ = ["Bucket", "Part", "Task", "desired"]
+__all__ = ["Bucket", "Part", "Task", "desired", "task_name"]
 
 _HOUR, _DAY = 3_600, 86_400
-#: Longest name of a bucket in InfluxDB's own UI and its clients.
-_NAME = 255
+#: InfluxDB refuses a leading underscore and quotes; a slash would end the name where InfluxQL looks for it.
+_NAME = re.compile(r'[^_"/\\][^"/\\]{0,254}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ def desired(streams: Sequence[Stream], catalogue: Catalogue) -> tuple[Part, ...]
     return parts
 
 
+def task_name(bucket: str) -> str:
+    """Of the task that fills a tier's bucket."""
+    return f"nodetide {bucket}"
+
+
 def _parts(stream: Stream, catalogue: Catalogue) -> list[Part]:
     _check(stream)
     found = []
@@ -83,8 +89,10 @@ def _parts(stream: Stream, catalogue: Catalogue) -> list[Part]:
         raw = tier.window == 0
         name = tier.bucket(stream.bucket)
         description = describe_stream(stream) if raw else describe_part(stream.bucket)
-        task_name = f"nodetide {name}"
-        task = None if raw else Task(task_name, task_text(stream, tier, catalogue, name=task_name), description)
+        task = None
+        if not raw:
+            named = task_name(name)
+            task = Task(named, task_text(stream, tier, catalogue, name=named), description)
         found.append(
             Part(
                 stream.bucket,
@@ -107,16 +115,9 @@ def _check(stream: Stream) -> None:
         name = tier.bucket(stream.bucket)
         if 0 < tier.retention < _HOUR:
             raise StoreRejected(f"{name}: InfluxDB keeps points at least 1h, or for ever (0), not {tier.retention} s")
-        if (
-            not name
-            or len(name) > _NAME
-            or name.startswith("_")
-            or '"' in name
-            or "/" in name
-            or not name.isprintable()
-        ):
+        if not _NAME.fullmatch(name) or not name.isprintable():
             raise StoreRejected(
-                f'{name!r} cannot be a bucket: 1 to {_NAME} printable characters without " and /, the first one not _'
+                f'{name!r} cannot be a bucket: 1 to 255 printable characters without ", / and \\, the first one not _'
             )
     if stream.tiers.counter_gap < 1:
         raise StoreRejected(f"{stream.bucket}: counter_gap must be at least 1 s")

@@ -12,7 +12,7 @@ docs/adr/0007-influxdb-store.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nodetide_core.catalogue import Catalogue, Kind, Type
@@ -31,17 +31,12 @@ _OFFSET = 30
 def task_text(stream: Stream, tier: Tier, catalogue: Catalogue, *, name: str) -> str:
     """The task that makes each window of ``tier`` when it has ended."""
     window = f"{tier.window}s"
-    return "\n".join(
-        [
-            f"option task = {{name: {flux_string(name)}, every: {window}, offset: {task_offset(stream, tier)}s}}",
-            "",
-            *_imports(stream, tier, "date", "experimental"),
-            f"stop = date.truncate(t: now(), unit: {window})",
-            f"start = experimental.addDuration(d: -{LOOK_BACK * tier.window}s, to: stop)",
-            *_body(stream, tier, catalogue, ()),
-            "",
-        ]
-    )
+    header = [
+        f"option task = {{name: {flux_string(name)}, every: {window}, offset: {task_offset(stream, tier)}s}}",
+        f"stop = date.truncate(t: now(), unit: {window})",
+        f"start = experimental.addDuration(d: -{LOOK_BACK * tier.window}s, to: stop)",
+    ]
+    return _text([*header, *_body(stream, tier, catalogue, ())])
 
 
 def task_offset(stream: Stream, tier: Tier) -> int:
@@ -57,23 +52,15 @@ def run_text(
     Args:
         hosts: only series of these; empty: all series.
     """
-    return "\n".join(
-        [
-            *_imports(stream, tier, "experimental"),
-            f"start = {flux_time(start)}",
-            f"stop = {flux_time(stop)}",
-            *_body(stream, tier, catalogue, hosts),
-            "",
-        ]
-    )
+    header = [f"start = {flux_time(start)}", f"stop = {flux_time(stop)}"]
+    return _text([*header, *_body(stream, tier, catalogue, hosts)])
 
 
-def _imports(stream: Stream, tier: Tier, *names: str) -> Iterator[str]:
-    wider = stream.tiers.source(tier).window > 0
-    needed = [name for name in names if not (wider and name == "experimental" and "date" not in names)]
-    for name in [*needed, *(["strings"] if wider else [])]:
-        yield f'import "{name}"'
-    yield ""
+def _text(statements: Sequence[str]) -> str:
+    """A whole script, with the packages that it uses."""
+    script = "\n".join(statements)
+    imports = [f'import "{name}"' for name in ("date", "experimental", "strings") if f"{name}." in script]
+    return "\n".join([*imports, "", script, ""])
 
 
 def _body(stream: Stream, tier: Tier, catalogue: Catalogue, hosts: Collection[str]) -> Iterator[str]:
@@ -121,7 +108,7 @@ def _from_raw(stream: Stream, tier: Tier, catalogue: Catalogue, bucket: str, onl
         yield (
             f"{kind}_inside = source() |> filter(fn: {kind}s) |> window(every: {piece})"
             " |> difference(nonNegative: true, initialZero: true) |> sum()"
-            ' |> duplicate(column: "_start", as: "_time") |> window(every: inf)'
+            ' |> duplicate(column: "_start", as: "_time") |> drop(columns: ["_start", "_stop"])'
         )
         edges = f"reach() |> filter(fn: {kind}s) |> window(every: {piece})"
         yield (
@@ -132,9 +119,12 @@ def _from_raw(stream: Stream, tier: Tier, catalogue: Catalogue, bucket: str, onl
             ' |> elapsed(unit: 1s, columnName: "seconds")'
             f" |> filter(fn: (r) => r.seconds <= {gap} and r._time >= start)"
         )
-        between = f'{kind}_ends |> filter(fn: (r) => r.end == "first") |> drop(columns: ["end", "seconds"])'
+        between = (
+            f'{kind}_ends |> filter(fn: (r) => r.end == "first")'
+            ' |> drop(columns: ["end", "seconds", "_start", "_stop"])'
+        )
         yield (
-            f"union(tables: [{kind}_inside, {between}]) |> {_windows(window, 'sum')}"
+            f"union(tables: [{kind}_inside, {between}]) |> range(start: start, stop: stop) |> {_windows(window, 'sum')}"
             f' |> named(suffix: "_increase") {_yield(f"increase {kind}")}'
         )
         yield (

@@ -16,16 +16,20 @@ from nodetide_core.stores.influx.quoting import influxql_name
 
 __all__ = [
     "Request",
-    "counts_by_host",
     "first_points",
     "hosts_known",
     "newest_by_host",
-    "newest_of",
     "newest_points",
+    "newest_reports",
     "raw_samples",
     "raw_steps",
+    "report_counts",
+    "rolled_report_counts",
     "rolled_windows",
 ]
+
+#: What every collector writes at each pass, whatever its policy: one series for each host.
+REPORT, REPORT_FIELD, REPORT_TAGS = "collector", "success", {"group": frozenset({"all"})}
 
 _FUNCTIONS = {
     Aggregate.MEAN: "mean",
@@ -43,8 +47,9 @@ class Request:
     text: str
     parameters: Mapping[str, str]
 
-    def path(self, org_id: str) -> str:
-        return f"/query?{urlencode({'orgID': org_id, 'db': self.bucket, 'epoch': 's'}, quote_via=quote)}"
+    @property
+    def path(self) -> str:
+        return f"/query?{urlencode({'db': self.bucket, 'epoch': 's'}, quote_via=quote)}"
 
     def body(self) -> bytes:
         """A form, which may be longer than a URL."""
@@ -76,10 +81,16 @@ def _where(start: int, stop: int | None, tags: Mapping[str, frozenset[str]], val
     return " AND ".join(conditions)
 
 
-def _of(query: RangeQuery, selected: Iterable[str], start: int, grouped: str) -> Request:
+def _select(columns: str, measurement: str, where: str, grouped: str = "", more: str = "") -> str:
+    """A statement; names in it are quoted, values bound."""
+    group = f" GROUP BY {grouped}" if grouped else ""
+    return f"SELECT {columns} FROM {influxql_name(measurement)} WHERE {where}{group}{more}"  # noqa: S608
+
+
+def _of(query: RangeQuery, columns: Iterable[str], start: int, grouped: str) -> Request:
     values = _Values()
     where = _where(start, query.stop, query.tags, values)
-    text = f"SELECT {', '.join(selected)} FROM {influxql_name(query.measurement)} WHERE {where} GROUP BY {grouped}"
+    text = _select(", ".join(columns), query.measurement, where, grouped)
     return Request(query.tier.bucket(query.bucket), text, values.bound)
 
 
@@ -108,29 +119,14 @@ def newest_points(bucket: str, measurements: Iterable[str], hosts: frozenset[str
     """The newest two points of each series since ``start``; a statement for each measurement."""
     values = _Values()
     where = _where(start, None, {"host": hosts} if hosts else {}, values)
-    text = "; ".join(
-        f"SELECT * FROM {influxql_name(name)} WHERE {where} GROUP BY * ORDER BY time DESC LIMIT 2"
-        for name in measurements
-    )
-    return Request(bucket, text, values.bound)
+    more = " ORDER BY time DESC LIMIT 2"
+    return Request(bucket, "; ".join(_select("*", name, where, "*", more) for name in measurements), values.bound)
 
 
 def first_points(bucket: str, measurements: Iterable[str], start: int) -> Request:
     """The first point of each measurement since ``start``."""
-    text = "; ".join(
-        f"SELECT * FROM {influxql_name(name)} WHERE time >= {start}s ORDER BY time ASC LIMIT 1" for name in measurements
-    )
-    return Request(bucket, text, {})
-
-
-def newest_by_host(
-    bucket: str, measurement: str, field: str, start: int, tags: Mapping[str, frozenset[str]]
-) -> Request:
-    """The newest value of a field by host."""
-    values = _Values()
-    where = _where(start, None, tags, values)
-    text = f"SELECT last({influxql_name(field)}) FROM {influxql_name(measurement)} WHERE {where} GROUP BY host"
-    return Request(bucket, text, values.bound)
+    more = " ORDER BY time ASC LIMIT 1"
+    return Request(bucket, "; ".join(_select("*", name, f"time >= {start}s", more=more) for name in measurements), {})
 
 
 def hosts_known(bucket: str, measurements: Iterable[str]) -> Request:
@@ -139,25 +135,31 @@ def hosts_known(bucket: str, measurements: Iterable[str]) -> Request:
     return Request(bucket, f'SHOW TAG VALUES FROM {names} WITH KEY = "host"', {})
 
 
-def newest_of(bucket: str, measurements: Iterable[str], hosts: frozenset[str], start: int) -> Request:
-    """The newest point of each host in each measurement."""
+def newest_by_host(bucket: str, measurements: Iterable[str], hosts: frozenset[str], start: int) -> Request:
+    """The newest point of each of these hosts in each measurement."""
     values = _Values()
     where = _where(start, None, {"host": hosts}, values)
-    text = "; ".join(
-        f"SELECT * FROM {influxql_name(name)} WHERE {where} GROUP BY host ORDER BY time DESC LIMIT 1"
-        for name in measurements
-    )
-    return Request(bucket, text, values.bound)
+    more = " ORDER BY time DESC LIMIT 1"
+    return Request(bucket, "; ".join(_select("*", name, where, "host", more) for name in measurements), values.bound)
 
 
-def counts_by_host(
-    bucket: str, measurement: str, field: str, start: int, stop: int, window: int, tags: Mapping[str, frozenset[str]]
-) -> Request:
-    """Samples of a field by host and window."""
+def newest_reports(bucket: str, start: int) -> Request:
+    """The newest sample of what every collector reports of itself, by host."""
     values = _Values()
-    where = _where(start, stop, tags, values)
-    text = (
-        f"SELECT count({influxql_name(field)}) FROM {influxql_name(measurement)} WHERE {where}"
-        f" GROUP BY time({window}s), host fill(none)"
-    )
-    return Request(bucket, text, values.bound)
+    where = _where(start, None, REPORT_TAGS, values)
+    return Request(bucket, _select(f'last("{REPORT_FIELD}")', REPORT, where, "host"), values.bound)
+
+
+def report_counts(bucket: str, start: int, stop: int, window: int) -> Request:
+    """Samples of the same by host and window, from the raw points."""
+    values = _Values()
+    where = _where(start, stop, REPORT_TAGS, values)
+    grouped = f"time({window}s), host fill(none)"
+    return Request(bucket, _select(f'count("{REPORT_FIELD}")', REPORT, where, grouped), values.bound)
+
+
+def rolled_report_counts(bucket: str, start: int, stop: int) -> Request:
+    """The same from the windows of a tier."""
+    values = _Values()
+    where = _where(start, stop, REPORT_TAGS, values)
+    return Request(bucket, _select(f'"{REPORT_FIELD}_count"', REPORT, where, "host"), values.bound)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from nodetide_core.durations import format_duration
 from nodetide_core.errors import StoreRejected
 from nodetide_core.store import Stream
-from nodetide_core.stores.influx.desired import Bucket, Part, Task
+from nodetide_core.stores.influx.desired import Bucket, Part, Task, task_name
 from nodetide_core.stores.influx.ownership import owner, read_stream
 
 __all__ = [
@@ -232,7 +232,7 @@ class _Stream:
         return [
             seen
             for seen in self._observed.tasks
-            if owner(seen.task.description) == self._stream.bucket and seen.task.name == f"nodetide {bucket}"
+            if owner(seen.task.description) == self._stream.bucket and seen.task.name == task_name(bucket)
         ]
 
     def _loses(self, what: str) -> StoreRejected:

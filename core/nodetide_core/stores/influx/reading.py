@@ -48,7 +48,7 @@ def check_query(query: RangeQuery, stream: Stream, catalogue: Catalogue) -> None
             )
 
 
-def read(caller: Caller, org_id: str, query: RangeQuery, stream: Stream, catalogue: Catalogue) -> list[Column]:
+def read(caller: Caller, query: RangeQuery, stream: Stream, catalogue: Catalogue) -> list[Column]:
     """The answer to a query that `check_query` found good.
 
     Raises:
@@ -62,7 +62,7 @@ def read(caller: Caller, org_id: str, query: RangeQuery, stream: Stream, catalog
         fields = tuple(name for name in query.fields if catalogue[query.measurement].by_name[name].kind is kind)
         if fields:
             part = _Part(replace(query, fields=fields, tags=tags), stream.tiers.counter_gap)
-            columns += part.gauges(caller, org_id) if kind is Kind.GAUGE else part.counters(caller, org_id)
+            columns += part.gauges(caller) if kind is Kind.GAUGE else part.counters(caller)
     return sorted(columns, key=lambda column: (column.key, column.field))
 
 
@@ -73,26 +73,26 @@ class _Part:
         self._query = query
         self._gap = gap
 
-    def gauges(self, caller: Caller, org_id: str) -> Iterator[Column]:
+    def gauges(self, caller: Caller) -> Iterator[Column]:
         query = self._query
         if query.tier.window == 0 and query.step == 1:
-            for rows, (times, *columns) in self._ask(caller, org_id, influxql.raw_samples(query, query.start)):
+            for rows, (times, *columns) in self._ask(caller, influxql.raw_samples(query, query.start)):
                 for name, values in zip(query.fields, columns, strict=True):
                     yield from _column(rows, name, steps.gauge_samples(times, values, query.aggregate))
         elif query.tier.window == 0:
             width = 1 if query.aggregate is Aggregate.COUNT else 2
-            for rows, (times, *columns) in self._ask(caller, org_id, influxql.raw_steps(query)):
+            for rows, (times, *columns) in self._ask(caller, influxql.raw_steps(query)):
                 for index, name in enumerate(query.fields):
                     of_field = columns[index * width : (index + 1) * width]
                     yield from _column(rows, name, steps.gauge_steps(times, of_field[0], of_field[-1]))
         else:
-            yield from self._gauge_windows(caller, org_id)
+            yield from self._gauge_windows(caller)
 
-    def _gauge_windows(self, caller: Caller, org_id: str) -> Iterator[Column]:
+    def _gauge_windows(self, caller: Caller) -> Iterator[Column]:
         query = self._query
         suffix = _GAUGE_SUFFIX.get(query.aggregate, "")
         suffixes = (suffix,) if suffix == "_count" else (suffix, "_count")
-        for rows, (times, *columns) in self._ask(caller, org_id, influxql.rolled_windows(query, suffixes)):
+        for rows, (times, *columns) in self._ask(caller, influxql.rolled_windows(query, suffixes)):
             for index, name in enumerate(query.fields):
                 of_field = columns[index * len(suffixes) : (index + 1) * len(suffixes)]
                 values, counts = of_field[0], of_field[-1]
@@ -101,12 +101,12 @@ class _Part:
                 )
                 yield from _column(rows, name, made)
 
-    def counters(self, caller: Caller, org_id: str) -> Iterator[Column]:
+    def counters(self, caller: Caller) -> Iterator[Column]:
         query = self._query
         if query.tier.window == 0:
             # The first growth starts at the sample before the range.
             request = influxql.raw_samples(query, query.start - self._gap)
-            for rows, (times, *columns) in self._ask(caller, org_id, request):
+            for rows, (times, *columns) in self._ask(caller, request):
                 for name, values in zip(query.fields, columns, strict=True):
                     made = steps.counter_samples(
                         times, values, start=query.start, step=query.step, gap=self._gap, aggregate=query.aggregate
@@ -114,7 +114,7 @@ class _Part:
                     yield from _column(rows, name, made)
             return
         request = influxql.rolled_windows(query, ("", "_increase", "_seconds"))
-        for rows, (times, *columns) in self._ask(caller, org_id, request):
+        for rows, (times, *columns) in self._ask(caller, request):
             for index, name in enumerate(query.fields):
                 lasts, increases, seconds = columns[3 * index : 3 * index + 3]
                 made = steps.counter_windows(
@@ -122,12 +122,10 @@ class _Part:
                 )
                 yield from _column(rows, name, made)
 
-    def _ask(
-        self, caller: Caller, org_id: str, request: influxql.Request
-    ) -> Iterator[tuple[Rows, Sequence[Sequence[Any]]]]:
+    def _ask(self, caller: Caller, request: influxql.Request) -> Iterator[tuple[Rows, Sequence[Sequence[Any]]]]:
         """Each series with its columns, the times first."""
         doing = f"reading {self._query.measurement} from {request.bucket}"
-        for answer in ask(caller, org_id, request, doing=doing):
+        for answer in ask(caller, request, doing=doing):
             for rows in answer:
                 if rows.values:
                     yield rows, list(zip(*rows.values, strict=True))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from nodetide_core.store import Rejected
-from nodetide_core.stores.influx.packed import Packed, compress, unpack
+from nodetide_core.stores.influx.packed import Packed, compress, join, unpack
 from nodetide_core.stores.influx.verdict import Kind, Verdict
 
 __all__ = ["Settling"]
@@ -56,7 +56,7 @@ class Settling:
     def body(self) -> bytes:
         """What to send next, gzipped."""
         if self._whole is not None:
-            return b"".join(packed.data for packed in self._whole)
+            return join(self._whole)
         return compress(self._trial.line if self._trial else b"".join(self._pieces[-1]))
 
     def take_rejected(self) -> list[Rejected]:

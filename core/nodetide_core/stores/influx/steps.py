@@ -82,8 +82,11 @@ def _merged(parts: Sequence[tuple[float, int]], aggregate: Aggregate) -> tuple[f
     total = sum(counts)
     if aggregate is Aggregate.MEAN:
         return sum(value * count for value, count in parts) / total, total
-    merge = {Aggregate.MIN: min, Aggregate.MAX: max, Aggregate.COUNT: sum}.get(aggregate, lambda items: items[-1])
-    return merge(values), total
+    if aggregate is Aggregate.LAST:
+        return values[-1], total
+    if aggregate is Aggregate.COUNT:
+        return total, total
+    return min(values) if aggregate is Aggregate.MIN else max(values), total
 
 
 def counter_windows(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nodetide_collector.sinks.influx.batches import make_batches
 from nodetide_core.lineprotocol import Encoder, encode, parse
 from nodetide_core.points import Point
-from nodetide_core.stores.influx.packed import unpack
+from nodetide_core.stores.influx.packed import join, unpack
 
+START = 1_700_002_800
 POINTS = st.builds(
     Point,
     st.sampled_from(["cpu", "notes"]),
@@ -36,8 +38,19 @@ def test_batches_hold_all_lines_of_one_hour_each_and_can_be_taken_apart(points: 
         assert batch.first // 3600 == batch.last // 3600
 
 
-def test_members_joined_are_the_lines_joined(unzip: Callable[[bytes], bytes]) -> None:
-    points = [Point("cpu", (), {"v": float(number)}, 1_700_000_000) for number in range(25)]
-    batches = list(make_batches(Encoder(), points, 10))
-    assert [batch.packed.count for batch in batches] == [10, 10, 5]
-    assert unzip(b"".join(batch.packed.data for batch in batches)) == encode(points)
+@pytest.mark.parametrize(("ticks", "series"), [(1, 10), (20, 10), (20, 2_000)])
+def test_joined_they_are_the_lines_of_all_and_small_ones_are_smaller_together(
+    ticks: int, series: int, unzip: Callable[[bytes], bytes]
+) -> None:
+    points = [
+        [
+            Point("cpu", (("cpu", f"cpu{number}"),), {"usage_user": number / 7 + tick}, START + tick)
+            for number in range(series)
+        ]
+        for tick in range(ticks)
+    ]
+    packed = [batch.packed for some in points for batch in make_batches(Encoder(), some, 5_000)]
+    joined = join(packed)
+    assert unzip(joined) == b"".join(map(encode, points))
+    apart = sum(len(each.data) for each in packed)
+    assert len(joined) < apart / 2 if (ticks, series) == (20, 10) else len(joined) == apart

@@ -197,6 +197,16 @@ def test_a_new_token_is_used_at_once(
     assert "first" not in caplog.text
 
 
+def test_another_thing_to_fix_is_told(
+    rig: Rig, batch: MakeBatch, reply: MakeReply, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.put("b", batch(["x"]))
+    missing, forbidden = reply(404, "not found", "bucket not found"), reply(403, "forbidden", "no")
+    rig.influx.answers = [missing, missing, forbidden, forbidden]
+    rig.run(60)
+    assert ["create it" in record.message for record in caplog.records] == [True, False]
+
+
 def test_refused_lines_are_counted_and_told_and_the_rest_gets_there(
     rig: Rig, batch: MakeBatch, reply: MakeReply, names: Names, caplog: pytest.LogCaptureFixture, start: int
 ) -> None:

@@ -58,6 +58,14 @@ def test_what_cannot_be_sent_is_left_for_the_next_one(make: MakeSink, caplog: py
     assert again.flush(0) == 20
 
 
+def test_what_comes_after_close_is_counted(make: MakeSink, tmp_path: Path) -> None:
+    sink = make()
+    sink.close()
+    sink.write("b", [point(), point()])
+    assert sink.stats().dropped == 2
+    assert not list((tmp_path / "spool").glob("*.spool"))
+
+
 def test_a_bucket_that_nobody_writes_to_any_more_is_sent_too(make: MakeSink) -> None:
     sink = make()
     for bucket in ("..", "a/b", "ü b", "x.spool"):

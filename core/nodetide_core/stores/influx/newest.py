@@ -1,0 +1,92 @@
+"""What is newest: the last points of series, and the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nodetide_core.catalogue import Catalogue, Type
+from nodetide_core.points import Point, Value
+from nodetide_core.store import Latest, Stream
+from nodetide_core.stores.influx import influxql
+from nodetide_core.stores.influx.answers import Rows, ask
+from nodetide_core.stores.influx.caller import Caller
+
+__all__ = ["newest_hosts", "newest_points"]
+
+#: Seconds after which a series counts as gone.
+_HORIZON = 3_600
+
+
+def newest_points(
+    caller: Caller,
+    stream: Stream,
+    catalogue: Catalogue,
+    now: int,
+    *,
+    measurements: frozenset[str],
+    hosts: frozenset[str],
+) -> list[Latest]:
+    """The newest point of each series and the one before it; see `nodetide_core.store.StoreReader.latest`."""
+    names = [name for name in catalogue.names if not measurements or name in measurements]
+    if not all(hosts):
+        hosts = hosts - {""}  # which in a condition would mean: without the tag
+        if not hosts:
+            return []
+    horizon = now - min(_HORIZON, stream.tiers.raw.retention or _HORIZON)
+    request = influxql.newest_points(stream.bucket, names, hosts, horizon - stream.tiers.counter_gap)
+    found = []
+    for answer in ask(caller, request, doing=f"reading the newest points of {stream.bucket}"):
+        for rows in answer:
+            points = _points(rows, catalogue)
+            if points and points[0].time >= horizon:
+                near = len(points) > 1 and points[1].time >= points[0].time - stream.tiers.counter_gap
+                found.append(Latest(points[0], points[1] if near else None))
+    return sorted(found, key=lambda latest: latest.point.key)
+
+
+def _points(rows: Rows, catalogue: Catalogue) -> list[Point]:
+    known = catalogue[rows.key.measurement].by_name
+    types = [known[name].type if name in known else None for name in rows.columns]
+    found = []
+    for values in rows.values:
+        fields: dict[str, Value] = {}
+        for name, type, value in zip(rows.columns, types, values, strict=True):
+            if type is not None and value is not None:
+                fields[name] = _typed(type, value)
+        if fields:
+            found.append(Point(*rows.key, fields, values[0]))
+    return found
+
+
+def _typed(type: Type, value: Any) -> Value:
+    """JSON writes a whole float as an integer."""
+    return float(value) if type is Type.FLOAT else str(value) if type is Type.STRING else int(value)
+
+
+def newest_hosts(caller: Caller, stream: Stream, catalogue: Catalogue, now: int) -> Mapping[str, int]:
+    """The time of the newest point by host, within the raw retention.
+
+    Collectors' reports on themselves come with every pass, so they tell it at the cost of one
+    series for each host; only hosts without them are looked for in all measurements.
+    """
+    bucket, doing = stream.bucket, f"reading the hosts of {stream.bucket}"
+    since = max(0, now - stream.tiers.raw.retention) if stream.tiers.raw.retention else 0
+    found = {
+        dict(rows.key.tags).get("host", ""): int(rows.values[0][0])
+        for answer in ask(caller, influxql.newest_reports(bucket, since), doing=doing)
+        for rows in answer
+    }
+    known = {
+        str(value)
+        for answer in ask(caller, influxql.hosts_known(bucket, catalogue.names), doing=doing)
+        for rows in answer
+        for _, value in rows.values
+    }
+    if silent := frozenset(known - found.keys() - {""}):
+        for answer in ask(caller, influxql.newest_by_host(bucket, catalogue.names, silent, since), doing=doing):
+            for rows in answer:
+                host = dict(rows.key.tags).get("host", "")
+                found[host] = max(found.get(host, 0), int(rows.values[0][0]))
+    found.pop("", None)
+    return found

@@ -1,0 +1,46 @@
+"""How far tiers are rolled up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from nodetide_core.store import Stream
+from nodetide_core.stores.influx.answers import ask
+from nodetide_core.stores.influx.caller import Caller
+from nodetide_core.stores.influx.desired import task_name
+from nodetide_core.stores.influx.ownership import owner
+from nodetide_core.stores.influx.planning import SeenTask
+from nodetide_core.stores.influx.state import watermark_request
+from nodetide_core.tiers import align_down
+
+__all__ = ["task_progress", "watermarks"]
+
+
+def task_progress(streams: Sequence[Stream], tasks: Iterable[SeenTask]) -> dict[str, dict[int, int]]:
+    """By stream's bucket and tier's window, the time that the last successful run of its task was for."""
+    by_name = {(owner(seen.task.description), seen.task.name): seen.succeeded for seen in tasks if seen.succeeded}
+    found: dict[str, dict[int, int]] = {}
+    for stream in streams:
+        for tier in stream.tiers.rollups:
+            succeeded = by_name.get((stream.bucket, task_name(tier.bucket(stream.bucket))))
+            if succeeded is not None:
+                found.setdefault(stream.bucket, {})[tier.window] = succeeded
+    return found
+
+
+def watermarks(caller: Caller, stream: Stream, succeeded: Mapping[int, int]) -> dict[str, int]:
+    """By tier name, the time up to which its windows are made.
+
+    That is what upkeep has written down. A task that is ahead of it counts too, so that upkeep that
+    stands still does not send every question to the raw points.
+
+    Raises:
+        StoreUnavailable, StoreRejected
+    """
+    answers = ask(caller, watermark_request(stream), doing=f"reading how far {stream.bucket} is rolled up")
+    found = {}
+    for tier, answer in zip(stream.tiers.rollups, answers, strict=True):
+        for rows in answer:
+            made = align_down(succeeded.get(tier.window, 0), tier.window)
+            found[tier.name] = max(int(rows.values[0][1]), made)
+    return found

@@ -1,0 +1,261 @@
+"""InfluxDB as a store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from nodetide_core.catalogue import CATALOGUE, Kind
+from nodetide_core.errors import StoreError, StoreRejected, StoreUnavailable
+from nodetide_core.lineprotocol import Encoder
+from nodetide_core.points import Point, tag
+from nodetide_core.store import Column, Latest, RangeQuery, Rejected, RollupReport, Stream, WriteReport
+from nodetide_core.stores.influx.answers import ask
+from nodetide_core.stores.influx.caller import ANSWER_LIMIT, Caller
+from nodetide_core.stores.influx.config import StoreConfig
+from nodetide_core.stores.influx.control import Control
+from nodetide_core.stores.influx.desired import desired
+from nodetide_core.stores.influx.due import changed_by, oldest_windows
+from nodetide_core.stores.influx.http import Transport
+from nodetide_core.stores.influx.influxql import newest_reports
+from nodetide_core.stores.influx.known import Known
+from nodetide_core.stores.influx.late import late_windows
+from nodetide_core.stores.influx.newest import newest_hosts, newest_points
+from nodetide_core.stores.influx.planning import plan
+from nodetide_core.stores.influx.pool import CallerPool
+from nodetide_core.stores.influx.progress import task_progress, watermarks
+from nodetide_core.stores.influx.reading import check_query, read
+from nodetide_core.stores.influx.rolling import Roller
+from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, StateKeeper
+from nodetide_core.stores.influx.writing import admitted, post
+
+__all__ = ["InfluxStore"]
+
+_T = TypeVar("_T")
+
+#: Seconds for which streams and watermarks are taken to be as they were.
+_KNOWN = 2.0
+#: Seconds between two looks for points that came late past every mark.
+_LATE_EVERY = 300.0
+
+
+class InfluxStore:
+    """A `nodetide_core.store.Store` in one organization of InfluxDB 2.7 or newer.
+
+    Reads share a few connections; writing has one of its own, and upkeep too.  Nothing is connected
+    before it is needed.
+    """
+
+    def __init__(
+        self,
+        config: StoreConfig,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._monotonic = monotonic
+        self._known = Known(_KNOWN, monotonic)
+        self._pool = CallerPool(lambda: self._connect(config.timeout), config.connections)
+        self._writer = self._connect(config.timeout)
+        self._upkeep = self._connect(config.upkeep_timeout)
+        self._control = Control(self._upkeep, config.org)
+        self._keeper = StateKeeper(self._upkeep, config.org)
+        self._marker = Marker()
+        self._marks = StateKeeper(self._writer, config.org)
+        self._roller = Roller(
+            self._upkeep,
+            self._keeper,
+            org=config.org,
+            catalogue=CATALOGUE,
+            marker=self._marker,
+            monotonic=monotonic,
+        )
+        self._encoder = Encoder()
+        self._write_lock = threading.Lock()
+        self._upkeep_lock = threading.Lock()
+        self._looked: dict[str, float] = {}
+        self._closed = False
+
+    def _connect(self, timeout: float) -> Caller:
+        config = self._config
+        transport = Transport(
+            config.url,
+            ca_file=config.ca_file,
+            timeout=timeout,
+            answer_limit=ANSWER_LIMIT,
+        )
+        return Caller(transport, config.token)
+
+    # Writing and upkeep
+
+    def ensure(self, streams: Sequence[Stream]) -> None:
+        """Besides what the port says: plan, and carry the plan out; see `nodetide_core.stores.influx.desired`.
+
+        Raises:
+            StoreRejected: also where a bucket belongs to another stream.
+            StoreUnavailable
+        """
+        with self._upkeep_lock:
+            self._refuse_closed()
+            parts = desired(streams, CATALOGUE)
+            self._control.apply(plan(streams, parts, self._control.observe()))
+            self._known.forget()
+
+    def write(self, bucket: str, points: Sequence[Point]) -> WriteReport:
+        with self._write_lock:
+            self._refuse_closed()
+            stream = self._stream(self._writer, bucket)
+            now = int(self._clock())
+            refused: Counter[str] = Counter()
+            taken = admitted(stream, points, CATALOGUE, now, refused)
+            changed = changed_by(stream, map(_touched, taken), now)
+            # Before, so that the windows are made again even if this process dies; and after, for the
+            # case that they were just being made while the points came in.
+            self._mark(self._marks, stream, changed)
+            lost = post(self._writer, taken, self._encoder, org=self._config.org, bucket=bucket, now=self._clock())
+            self._mark(self._marks, stream, changed)
+        refused += lost
+        rejected = tuple(Rejected(reason, count) for reason, count in sorted(refused.items()))
+        return WriteReport(len(taken) - lost.total(), rejected)
+
+    def rollup(self, now: int) -> RollupReport:
+        """Roll up what the tasks have missed, what changed and what came late; InfluxDB expires by itself.
+
+        Raises:
+            StoreUnavailable, StoreRejected: of the first stream that failed; the others are rolled up.
+        """
+        with self._upkeep_lock:
+            self._refuse_closed()
+            streams = self._control.streams()
+            succeeded = task_progress(streams, self._control.tasks())
+            windows = left = 0
+            failures: list[StoreError] = []
+            for stream in streams:
+                try:
+                    made, more = self._roll(stream, now, succeeded.get(stream.bucket, {}))
+                except StoreError as failure:
+                    failures.append(failure)
+                    continue
+                windows += made
+                left += more
+            self._known.forget()
+            if failures:
+                raise failures[0]
+            return RollupReport(windows=windows, remaining=left)
+
+    def _roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, int]:
+        if not stream.tiers.rollups:
+            return 0, 0
+        first = stream.tiers.rollups[0]
+        if self._monotonic() >= self._looked.get(stream.bucket, 0.0):
+            start = oldest_windows(stream, now)[first.window]
+            until = watermarks(self._upkeep, stream, {}).get(first.name)
+            if until is not None and start < until:
+                self._mark(self._keeper, stream, late_windows(self._upkeep, stream, start, until))
+            self._looked[stream.bucket] = self._monotonic() + _LATE_EVERY
+        return self._roller.roll(stream, now, succeeded)
+
+    def _mark(self, keeper: StateKeeper, stream: Stream, changed: set[tuple[int, str]]) -> None:
+        if changed:
+            number = self._marker.next()
+            marks = [Mark(start, host, number) for start, host in sorted(changed)]
+            keeper.mark(stream, stream.tiers.rollups[0], marks)
+
+    def close(self) -> None:
+        self._closed = True
+        self._pool.close()
+        for caller in (self._writer, self._upkeep):
+            caller.abort()
+            caller.close()
+
+    # Reading
+
+    async def streams(self) -> Sequence[Stream]:
+        known = self._known.peek("streams")
+        if known is not None:
+            return list(known[0].values())
+        return await self._read(lambda caller: list(self._streams(caller).values()))
+
+    async def read(self, query: RangeQuery) -> list[Column]:
+        """
+        Raises:
+            StoreRejected: the query makes no sense.
+            StoreUnavailable
+        """
+
+        def work(caller: Caller) -> list[Column]:
+            stream = self._stream(caller, query.bucket)
+            check_query(query, stream, CATALOGUE)
+            return read(caller, query, stream, CATALOGUE)
+
+        return await self._read(work)
+
+    async def latest(self, bucket: str, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
+        now = int(self._clock())
+        return await self._read(
+            lambda caller: newest_points(
+                caller, self._stream(caller, bucket), CATALOGUE, now, measurements=measurements, hosts=hosts
+            )
+        )
+
+    async def hosts(self, bucket: str) -> Mapping[str, int]:
+        now = int(self._clock())
+        return await self._read(lambda caller: newest_hosts(caller, self._stream(caller, bucket), CATALOGUE, now))
+
+    async def watermarks(self, bucket: str) -> Mapping[str, int]:
+        """Where upkeep has stopped, those of the tasks, as far as the token may see them."""
+        known = self._known.peek(("watermarks", bucket))
+        if known is not None:
+            return known[0]  # type: ignore[no-any-return]
+
+        def ask_for(caller: Caller) -> Mapping[str, int]:
+            stream = self._stream(caller, bucket)
+            try:
+                tasks = Control(caller, self._config.org).tasks()
+            except StoreError:  # a token that may read buckets only
+                tasks = []
+            return watermarks(caller, stream, task_progress([stream], tasks).get(bucket, {}))
+
+        return await self._read(lambda caller: self._known.get(("watermarks", bucket), lambda: ask_for(caller)))
+
+    async def ready(self) -> None:
+        def work(caller: Caller) -> None:
+            for stream in Control(caller, self._config.org).streams()[:1]:
+                since = int(self._clock()) - 60
+                ask(caller, newest_reports(stream.bucket, since), doing=f"reading {stream.bucket}")
+
+        try:
+            await self._read(work)
+        except StoreRejected as error:
+            raise StoreUnavailable(str(error)) from error
+
+    async def _read(self, work: Callable[[Caller], _T]) -> _T:
+        return await self._pool.run(work)
+
+    def _streams(self, caller: Caller) -> dict[str, Stream]:
+        return self._known.get(
+            "streams",
+            lambda: {stream.bucket: stream for stream in Control(caller, self._config.org).streams()},
+        )
+
+    def _stream(self, caller: Caller, bucket: str) -> Stream:
+        found = self._streams(caller).get(bucket)
+        if found is None:
+            raise StoreRejected(f"no stream has the bucket {bucket!r}")
+        return found
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+
+def _touched(point: Point) -> tuple[int, str, bool]:
+    """What `changed_by` needs to know of a point."""
+    measurement = CATALOGUE[point.measurement]
+    has_counter = any(measurement.by_name[name].kind is Kind.COUNTER for name in point.fields)
+    return point.time, tag(point.tags, "host") or EVERYONE, has_counter

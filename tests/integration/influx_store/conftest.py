@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from servers import InfluxServer, influxd
+from tests.contracts.store_contract import Clock
 
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.store import InfluxStore
-from tests.contracts.store_contract import Clock
 
 _numbers = itertools.count()
 
@@ -26,16 +26,22 @@ class InfluxWorld:
         self.clock = Clock(self.epoch)
         self._server = server
         name = f"world {next(_numbers)}"
-        self._org_id = server.call("POST", "/api/v2/orgs", {"name": name})["id"]
-        permissions = [
-            {"action": action, "resource": {"type": kind, "orgID": self._org_id}}
-            for kind in ("buckets", "tasks")
-            for action in ("read", "write")
-        ]
-        permissions.append({"action": "read", "resource": {"type": "orgs", "id": self._org_id}})
-        made = server.call("POST", "/api/v2/authorizations", {"orgID": self._org_id, "permissions": permissions})
-        self.config = StoreConfig(server.url, name, lambda: made["token"], connections=2)
+        self.org_id = server.call("POST", "/api/v2/orgs", {"name": name})["id"]
+        token = self.token_for("read write", "buckets tasks", see_org=True)
+        self.config = StoreConfig(server.url, name, lambda: token, connections=2)
         self._store: InfluxStore | None = None
+
+    def token_for(self, actions: str, kinds: str, *, see_org: bool = False) -> str:
+        permissions = [
+            {"action": action, "resource": {"type": kind, "orgID": self.org_id}}
+            for kind in kinds.split()
+            for action in actions.split()
+        ]
+        if see_org:
+            permissions.append({"action": "read", "resource": {"type": "orgs", "id": self.org_id}})
+        asked = {"orgID": self.org_id, "permissions": permissions}
+        token: str = self._server.call("POST", "/api/v2/authorizations", asked)["token"]
+        return token
 
     def open(self) -> InfluxStore:
         self.close()
@@ -49,11 +55,14 @@ class InfluxWorld:
     def remove(self) -> None:
         """Let go of its shards, or influxd grows with each world."""
         self.close()
-        listed: dict[str, Any] = self._server.call("GET", f"/api/v2/buckets?orgID={self._org_id}&limit=100")
+        # First of all the tasks: with one whose organization is gone, influxd does not start again.
+        for task in self._server.call("GET", f"/api/v2/tasks?orgID={self.org_id}&limit=500")["tasks"]:
+            self._server.call("DELETE", f"/api/v2/tasks/{task['id']}")
+        listed: dict[str, Any] = self._server.call("GET", f"/api/v2/buckets?orgID={self.org_id}&limit=100")
         for bucket in listed["buckets"]:
             if bucket["type"] == "user":
                 self._server.call("DELETE", f"/api/v2/buckets/{bucket['id']}")
-        self._server.call("DELETE", f"/api/v2/orgs/{self._org_id}")
+        self._server.call("DELETE", f"/api/v2/orgs/{self.org_id}")
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ class Site:
     def start(self) -> None:
         listener: socket.socket = listen("127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
-        server = ApiServer(create_app(self.store, self.config), listener, graceful_timeout=20)
+        server = ApiServer(create_app(self.store, self.config), listener, graceful_timeout=5)
         self._server, self._thread = server, threading.Thread(target=server.run, name="page-test-server")
         self._thread.start()
 
@@ -64,7 +64,7 @@ class Site:
         if self._server is None or self._thread is None:
             return
         self._server.stop()
-        self._thread.join(20)
+        self._thread.join(30)
         assert not self._thread.is_alive()
         self._server = self._thread = None
 

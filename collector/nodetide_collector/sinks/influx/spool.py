@@ -202,7 +202,7 @@ class Spool:
 
     def _drop(self, lines: int) -> None:
         self.dropped += lines
-        if not self._overflowing:
+        if lines and not self._overflowing:
             self._overflowing = True
             log.error(
                 "the spool is full, dropping the oldest lines bucket=%s disk_limit=%d memory_limit=%d",

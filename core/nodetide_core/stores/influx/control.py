@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = ["Control"]
 
 #: Most that InfluxDB gives at once.
 _BUCKETS, _TASKS = 100, 500
+_ID = re.compile("[0-9a-f]{16}")
 
 
 class Control:
@@ -111,13 +113,12 @@ class Control:
 
     def _find_organization(self) -> str:
         named = quote(self._org, safe="")
+        # An id is asked for as such only if it looks like one, for InfluxDB overlooks what does not.
+        keys = [f"org={named}", *([f"orgID={named}"] if _ID.fullmatch(self._org) else [])]
         # A token for a few buckets may not see its organization, but in its buckets.
-        for path, key in (
-            (f"/api/v2/orgs?org={named}", "orgs"),
-            (f"/api/v2/orgs?orgID={named}", "orgs"),
-            (f"/api/v2/buckets?org={named}&limit={_BUCKETS}", "buckets"),
-            (f"/api/v2/buckets?orgID={named}&limit={_BUCKETS}", "buckets"),
-        ):
+        paths = [(f"/api/v2/orgs?{key}", "orgs") for key in keys]
+        paths += [(f"/api/v2/buckets?{key}&limit={_BUCKETS}", "buckets") for key in keys]
+        for path, key in paths:
             try:
                 found = self._caller.call("GET", path)[key]
             except StoreRejected:  # not there, or no id

@@ -19,7 +19,8 @@ POINTS = st.builds(
     st.sampled_from(["cpu", "notes"]),
     st.just((("host", "a"),)),
     st.dictionaries(
-        st.sampled_from(["text", "v"]), st.one_of(st.text(max_size=8), st.floats(-9, 9), st.just(float("nan")))
+        st.sampled_from(["text", "v"]),
+        st.one_of(st.text('a\n"\\ ,=é', max_size=8), st.floats(-9, 9), st.just(float("nan"))),
     ),
     st.integers(1_700_000_000, 1_700_009_000),
 )

@@ -154,3 +154,34 @@ def test_a_line_with_a_newline_stays_whole() -> None:
     assert unzip(settling.body()) == line
     (rejected,) = settling.take_rejected()
     assert rejected.count == 1 and rejected.reason.startswith("no (line: 'bad n=1'")
+
+
+def test_a_line_that_is_too_large_even_alone_is_given_up() -> None:
+    settling = Settling(packed([b"ok n=1\n", b"ok n=2\n"]))
+    rejected = settle(settling, Influxd(most_lines=0), at_most=3)
+    assert len(rejected) == 2 and "HTTP 413" in rejected[0] and "ok n=1" in rejected[0]
+
+
+@pytest.mark.parametrize("kind", [Kind.BUSY, Kind.DENIED, Kind.REFUSED])
+def test_a_trial_goes_on_where_it_was_interrupted(kind: Kind) -> None:
+    server = Influxd()
+    settling = Settling(packed(f"{'poison' if number == 5 else 'ok'} n={number}\n".encode() for number in range(16)))
+    rejected = []
+    for turn in range(200):
+        if settling.done:
+            break
+        settling.settle(Verdict(kind) if turn % 2 else server.answer(settling.body()))
+        rejected += settling.take_rejected()
+    assert settling.done and settling.written == 15
+    assert [one.count for one in rejected] == [1]
+
+
+def test_a_line_that_fails_alone_is_kept_and_may_be_sent_with_others() -> None:
+    server = Influxd()
+    settling = Settling(packed([b"poison n=1\n"]))
+    untouched = 0
+    for _ in range(50):
+        settling.settle(server.answer(settling.body()))
+        untouched += settling.untouched
+    assert not settling.done and settling.take_rejected() == []
+    assert untouched >= 10

@@ -194,6 +194,32 @@ def test_closing_counts_what_cannot_be_kept(disk: Disk) -> None:
     assert spool.dropped == 1
 
 
+def test_where_nothing_can_be_deleted_the_oldest_in_memory_go(disk: Disk) -> None:
+    class ReadOnly(_Log):
+        def drop_oldest(self) -> int | None:
+            if disk.error is not None:
+                raise disk.error
+            return super().drop_oldest()
+
+    spool = Spool("b", lambda: ReadOnly(disk), max_bytes=10**9, memory_bytes=500, monotonic=disk.monotonic)
+    spool.put(one(0))
+    disk.error = OSError(30, "Read-only file system")
+    for number in range(1, 11):
+        spool.put(one(number))
+    assert (spool.dropped, drain(spool)) == (5, [0, 6, 7, 8, 9, 10])
+
+
+def test_closing_counts_what_is_on_its_way_and_nowhere_else(disk: Disk) -> None:
+    disk.segment = 1
+    spool = disk.spool(max_bytes=300)
+    spool.put(one(0))
+    assert spool.take(Limits(1, 1)) is not None
+    for number in range(1, 4):
+        spool.put(one(number))
+    assert spool.close() == 1
+    assert spool.dropped + len(drain(Disk(disk.folder).spool())) == 4
+
+
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from(["put", "take", "settle", "fail", "work", "wait"]), max_size=60), st.integers(1, 8))
 def test_nothing_is_lost_without_being_counted_and_nothing_is_sent_out_of_order(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 
 from nodetide.banner import banner
 from nodetide.composing import collector_config, host_of
@@ -12,6 +13,8 @@ from nodetide_api.config import ApiConfig
 from nodetide_api.server import ApiServer, listen
 from nodetide_collector.collector import Collector
 from nodetide_collector.sinks.store import StoreSink
+from nodetide_core.errors import StoreRejected
+from nodetide_core.policy import ALLOW_DATA_LOSS, Policy
 from nodetide_core.settings import Settings
 from nodetide_core.stores.embedded import EmbeddedStore
 from nodetide_core.stores.upkeep import Upkeep
@@ -43,7 +46,7 @@ class Standalone:
                     collector_config(settings), self._sink, host=host_of(settings),
                     on_policies=lambda policies: self._sink.ensure([policy.stream for policy in policies]),
                 )  # fmt: skip
-                self._store.ensure([policy.stream for policy in self._collector.policies])
+                self._ensure(self._collector.policies)
             except BaseException:
                 self._store.close()
                 raise
@@ -54,6 +57,12 @@ class Standalone:
         self._failure: BaseException | None = None
         checks = {"collector": self._collector_health, "upkeep": lambda: self._upkeep.state.error or "ok"}
         self._server = ApiServer(create_app(self._store, ApiConfig(token=settings.api_token), checks=checks), listener)
+
+    def _ensure(self, policies: Sequence[Policy]) -> None:
+        try:
+            self._store.ensure([policy.stream for policy in policies])
+        except StoreRejected as error:
+            raise StoreRejected(f'{error}; to have it so, set the annotation {ALLOW_DATA_LOSS}: "true"') from None
 
     def run(self) -> bool:
         """Serves until SIGINT or SIGTERM; whether it ended well."""

@@ -8,6 +8,7 @@ from nodetide_core.policy.load import load_policies
 from nodetide_core.policy.parse import default_policy, parse_policy
 from nodetide_core.policy.schema import API_VERSION, KIND, POLICY_SCHEMA
 from nodetide_core.policy.spec import (
+    ALLOW_DATA_LOSS,
     Alert,
     Collection,
     GroupSpec,
@@ -21,6 +22,7 @@ from nodetide_core.policy.spec import (
 )
 
 __all__ = [
+    "ALLOW_DATA_LOSS",
     "API_VERSION",
     "KIND",
     "POLICY_SCHEMA",

@@ -9,6 +9,7 @@ from nodetide_core.store import Stream
 from nodetide_core.tiers import DEFAULT_TIERS, Tiers
 
 __all__ = [
+    "ALLOW_DATA_LOSS",
     "Alert",
     "Collection",
     "GroupSpec",
@@ -20,6 +21,10 @@ __all__ = [
     "SecretRef",
     "Storage",
 ]
+
+
+#: Annotation that, set to "true", lets a change of tiers delete data.
+ALLOW_DATA_LOSS = "nodetide.io/allow-data-loss"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +177,10 @@ class Policy:
     @property
     def stream(self) -> Stream:
         """What this policy asks of a store."""
-        return Stream(self.name, self.storage.bucket, self.storage.tiers, self.collection.finest)
+        return Stream(
+            self.name,
+            self.storage.bucket,
+            self.storage.tiers,
+            self.collection.finest,
+            allow_data_loss=self.annotations.get(ALLOW_DATA_LOSS) == "true",
+        )

@@ -144,3 +144,21 @@ def test_the_host_tag_is_the_name_given(run: Start):
     until(one.newest, 10, one.text)
     assert [node["host"] for node in one.get("/api/v1/nodes")["nodes"]] == ["node-7"]
     assert seconds(one.get("/api/v1/nodes")["nodes"][0]["last_seen"]) > 0
+
+
+def test_a_shorter_retention_needs_the_annotation(run: Start, tmp_path: Path):
+    policy = tmp_path / "policy.yaml"
+    tiers = "  storage: {tiers: [{name: raw, retention: RETENTION}]}\n"
+    policy.write_text(POLICY.replace("INTERVAL", "1s") + tiers.replace("RETENTION", "48h"))
+    first = run("--policy", str(policy)).wait_until_running()
+    until(first.newest, 10, first.text)
+    first.end()
+    shorter = POLICY.replace("INTERVAL", "1s") + tiers.replace("RETENTION", "2h")
+    policy.write_text(shorter)
+    second = run("--policy", str(policy))
+    assert second.process.wait(20) == Exit.FAILED
+    assert "nodetide.io/allow-data-loss" in second.text()
+    policy.write_text(
+        shorter.replace("{name: small}", '{name: small, annotations: {nodetide.io/allow-data-loss: "true"}}')
+    )
+    run("--policy", str(policy)).wait_until_running()

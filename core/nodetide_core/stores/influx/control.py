@@ -173,10 +173,11 @@ def _seen_bucket(item: dict[str, Any]) -> SeenBucket:
 
 
 def _seen_task(item: dict[str, Any]) -> SeenTask:
-    succeeded = item.get("latestSuccess")
+    # 2.7 knows no latest success; when it was made a task counts as completed, but has no status.
+    completed = item.get("latestCompleted") if item.get("lastRunStatus") == "success" else None
     return SeenTask(
         item["id"],
         Task(item["name"], item["flux"], item.get("description", "")),
         item.get("status") == "active",
-        int(datetime.fromisoformat(succeeded.replace("Z", "+00:00")).timestamp()) if succeeded else 0,
+        int(datetime.fromisoformat(f"{completed[:19]}+00:00").timestamp()) if completed else 0,
     )

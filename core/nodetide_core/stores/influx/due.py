@@ -66,7 +66,7 @@ def advance_with_tasks(stream: Stream, state: State, now: int, succeeded: Mappin
     """Watermarks that move because a task has made the windows; their new values, by window.
 
     Args:
-        succeeded: by window, the time that the last successful run was for.
+        succeeded: by window, the time that the last run of its task was for, if it succeeded.
     """
     moved = {}
     for tier in stream.tiers.rollups:

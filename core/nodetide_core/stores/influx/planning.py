@@ -40,7 +40,7 @@ class SeenBucket:
 class SeenTask:
     """
     Attributes:
-        succeeded: Unix seconds that its last successful run was scheduled for; 0 if there is none.
+        succeeded: Unix seconds that its last run was scheduled for, if that was a success, else 0.
     """
 
     id: str

@@ -17,7 +17,7 @@ __all__ = ["task_progress", "watermarks"]
 
 
 def task_progress(streams: Sequence[Stream], tasks: Iterable[SeenTask]) -> dict[str, dict[int, int]]:
-    """By stream's bucket and tier's window, the time that the last successful run of its task was for."""
+    """By stream's bucket and tier's window, the time that the last run of its task was for, if it succeeded."""
     by_name = {(owner(seen.task.description), seen.task.name): seen.succeeded for seen in tasks if seen.succeeded}
     found: dict[str, dict[int, int]] = {}
     for stream in streams:

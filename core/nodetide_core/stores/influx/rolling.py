@@ -63,7 +63,7 @@ class Roller:
         """Make what is due, for some seconds at most.
 
         Args:
-            succeeded: by a tier's window, the time that the last successful run of its task was for.
+            succeeded: by a tier's window, the time that the last run of its task was for, if it succeeded.
 
         Returns:
             Windows made, and windows left.

@@ -1,0 +1,171 @@
+"""Errors wherever InfluxDB puts them, and readers that leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from nodetide_core.errors import StoreRejected, StoreUnavailable
+from nodetide_core.points import SeriesKey
+from nodetide_core.stores.influx.answers import Rows, ask
+from nodetide_core.stores.influx.caller import Caller
+from nodetide_core.stores.influx.failures import check
+from nodetide_core.stores.influx.http import Reply, Transport
+from nodetide_core.stores.influx.influxql import Request
+from nodetide_core.stores.influx.pool import CallerPool
+
+REQUEST = Request("b", "SELECT 1", {})
+
+
+@contextmanager
+def server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Something that listens; `handle` gets each connection in turn."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    handle(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+def answering(body: bytes, status: int = 200, headers: str = "") -> Callable[[socket.socket], None]:
+    def handle(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(f"HTTP/1.1 {status} X\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    return handle
+
+
+def asked(handle: Callable[[socket.socket], None]) -> list[list[Rows]]:
+    with server(handle) as url:
+        caller = Caller(Transport(url), lambda: "t")
+        try:
+            return ask(caller, REQUEST, doing="asking")
+        finally:
+            caller.close()
+
+
+def test_series_of_each_statement() -> None:
+    series = {"name": "cpu", "tags": {"host": "b", "cpu": "", "a": "1"}, "columns": ["time", "x"], "values": [[1, 2]]}
+    body = {"results": [{"statement_id": 0}, {"statement_id": 1, "series": [series]}]}
+    key = SeriesKey("cpu", (("a", "1"), ("host", "b")))
+    assert asked(answering(json.dumps(body).encode())) == [[], [Rows(key, ["time", "x"], [[1, 2]])]]
+
+
+@pytest.mark.parametrize(
+    ("document", "error", "said"),
+    [
+        ({"error": "database not found: b"}, StoreRejected, "asking: database not found: b"),
+        ({"results": [{"error": "database not found: b"}]}, StoreRejected, "database not found"),
+        ({"results": [{"series": []}, {"error": "not executed"}]}, StoreRejected, "not executed"),
+        ({"results": [{"error": "query queue length exceeded"}]}, StoreUnavailable, "queue"),
+        ({"results": [{"error": "engine is closed"}]}, StoreUnavailable, "closed"),
+        ({"results": [{"series": [], "partial": True}]}, StoreUnavailable, "not whole"),
+    ],
+)
+def test_errors_inside_of_a_200(document: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        asked(answering(json.dumps(document).encode()))
+
+
+def test_an_answer_that_breaks_off_is_no_answer() -> None:
+    with pytest.raises(StoreUnavailable, match="broke off"):
+        asked(answering(b'{"results":[{"statement_id":0,"ser'))
+
+    def cut(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"results"')
+
+    with pytest.raises(StoreUnavailable):
+        asked(cut)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "said"),
+    [
+        (400, b'{"code":"invalid","message":"failed to parse query"}', StoreRejected, "failed to parse"),
+        (400, b'{"code":"invalid","message":"queue length exceeded"}', StoreUnavailable, "queue"),
+        (401, b'{"code":"unauthorized"}', StoreUnavailable, "INFLUXDB_TOKEN"),
+        (403, b'{"code":"forbidden","message":"no"}', StoreUnavailable, "does not allow"),
+        (404, b'{"code":"not found","message":"bucket"}', StoreRejected, "HTTP 404: bucket"),
+        (422, b'{"code":"conflict","message":"bucket with name b already exists"}', StoreRejected, "already exists"),
+        (429, b"", StoreUnavailable, "HTTP 429"),
+        (500, b'{"code":"internal error","message":"x"}', StoreUnavailable, "HTTP 500: x"),
+        (502, b"<html> bad\n gateway", StoreUnavailable, "HTTP 502: <html> bad gateway"),
+        (200, b"", None, ""),
+    ],
+)
+def test_statuses(status: int, body: bytes, error: type[Exception] | None, said: str) -> None:
+    if error is None:
+        assert check(Reply(status, {}, body), "asking").status == status
+        return
+    with pytest.raises(error, match=f"asking: HTTP {status}.*|{said}") as caught:
+        check(Reply(status, {}, body), "asking")
+    assert said in str(caught.value)
+
+
+def test_a_server_says_when_to_come_back() -> None:
+    for said, seconds in (("7", 7.0), ("tomorrow", 5.0)):
+        with pytest.raises(StoreUnavailable) as caught:
+            check(Reply(503, {"retry-after": said}, b""), "asking")
+        assert caught.value.retry_after == seconds
+
+
+async def test_a_reader_that_leaves_closes_its_connection() -> None:
+    arrived, left, answers = threading.Event(), threading.Event(), [b""]
+
+    def wait_for_the_end(connection: socket.socket) -> None:
+        while data := connection.recv(65_536):
+            answers[0] += data
+            arrived.set()
+        left.set()
+
+    with server(wait_for_the_end) as url:
+        pool = CallerPool(lambda: Caller(Transport(url), lambda: "t"), 1)
+        reading = asyncio.create_task(pool.run(lambda caller: ask(caller, REQUEST, doing="asking")))
+        await asyncio.to_thread(arrived.wait)
+        waiting = asyncio.create_task(pool.run(lambda caller: ask(caller, REQUEST, doing="asking")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await asyncio.to_thread(left.wait)
+        pool.close()
+    assert answers[0].count(b"POST /query") == 1  # neither sent again nor sent at all once cancelled
+
+
+async def test_closing_ends_what_runs() -> None:
+    arrived = threading.Event()
+
+    def hang(connection: socket.socket) -> None:
+        while connection.recv(65_536):
+            arrived.set()
+
+    with server(hang) as url:
+        pool = CallerPool(lambda: Caller(Transport(url), lambda: "t"), 2)
+        reading = asyncio.create_task(pool.run(lambda caller: ask(caller, REQUEST, doing="asking")))
+        await asyncio.to_thread(arrived.wait)
+        await asyncio.to_thread(pool.close)
+        with pytest.raises(StoreUnavailable):
+            await reading
+        with pytest.raises(StoreUnavailable, match="closed"):
+            await pool.run(lambda caller: None)
+        pool.close()

@@ -34,11 +34,13 @@ spec:
     - {{name: 1d, window: 1d, retention: 365d}}
 ```
 
-Durations are numbers with `s`, `m`, `h`, `d` or `w`, such as `1s`, `5m`, `1h30m`. Beyond what the
-table says: shortening a retention or dropping a tier loses data, so it needs the annotation
-`nodetide.io/allow-data-loss: "true"`; a retention is at least `1h`, or `0` for ever; each window is a multiple of the one before;
-a tier is kept at least twice the next window; a group's interval is no shorter than the policy's; names
-are unique.
+Durations are numbers with `s`, `m`, `h`, `d` or `w`, such as `1s`, `5m`, `1h30m`. Beyond what the table says:
+
+- a retention is at least `1h`, or `0` for ever; each window is a multiple of the one before; a tier is kept at least
+  twice the next window;
+- shortening a retention or dropping a tier loses data, so it needs the annotation
+  `nodetide.io/allow-data-loss: "true"`;
+- a group's interval is no shorter than the policy's; names are unique.
 
 | Field | Type | Default | Meaning |
 |---|---|---|---|

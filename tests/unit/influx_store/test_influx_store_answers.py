@@ -116,7 +116,7 @@ def test_statuses(status: int, body: bytes, error: type[Exception] | None, said:
     if error is None:
         assert check(Reply(status, {}, body), "asking").status == status
         return
-    with pytest.raises(error, match=f"asking: HTTP {status}.*|{said}") as caught:
+    with pytest.raises(error, match=f"asking: HTTP {status}") as caught:
         check(Reply(status, {}, body), "asking")
     assert said in str(caught.value)
 

@@ -38,11 +38,14 @@ def server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
                 with connection:
                     handle(connection)
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            # Closing alone does not wake whoever waits in accept.
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def answering(body: bytes, status: int = 200, headers: str = "") -> Callable[[socket.socket], None]:

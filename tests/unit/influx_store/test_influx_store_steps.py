@@ -82,6 +82,9 @@ def test_counters_from_windows(samples: dict[int, int], step: int) -> None:
     increases = [rollup.increase if rollup.seconds else None for _, rollup in rows]
     seconds = [rollup.seconds or None for _, rollup in rows]
     times, lasts = [at for at, _ in rows], [rollup.last for _, rollup in rows]
+    known = {"window": 60, "step": step}
     for aggregate, pick in ((Aggregate.INCREASE, 1), (Aggregate.LAST, 0)):
-        found = table(steps.counter_windows(times, lasts, increases, seconds, step=step, aggregate=aggregate))
+        found = table(steps.counter_windows(times, lasts, increases, seconds, aggregate=aggregate, **known))
         assert found == {at: (w[pick], w.seconds) for at, w in expected.items()}
+    rates = table(steps.counter_windows(times, lasts, increases, seconds, aggregate=Aggregate.RATE, **known))
+    assert rates == {at: (w.increase / w.seconds, w.seconds) for at, w in expected.items() if w.seconds}

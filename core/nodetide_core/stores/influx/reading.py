@@ -113,12 +113,19 @@ class _Part:
                     )
                     yield from _column(rows, name, made)
             return
-        request = influxql.rolled_windows(query, ("", "_increase", "_seconds"))
-        for rows, (times, *columns) in self._ask(caller, request):
+        # A rate needs no last values; without them there is a third less to read.
+        rate = query.aggregate is Aggregate.RATE and query.step == query.tier.window
+        suffixes = ("_increase", "_seconds") if rate else ("", "_increase", "_seconds")
+        for rows, (times, *columns) in self._ask(caller, influxql.rolled_windows(query, suffixes)):
             for index, name in enumerate(query.fields):
-                lasts, increases, seconds = columns[3 * index : 3 * index + 3]
+                of_field = columns[index * len(suffixes) : (index + 1) * len(suffixes)]
                 made = steps.counter_windows(
-                    times, lasts, increases, seconds, step=query.step, aggregate=query.aggregate
+                    times,
+                    of_field[0],
+                    *of_field[-2:],
+                    window=query.tier.window,
+                    step=query.step,
+                    aggregate=query.aggregate,
                 )
                 yield from _column(rows, name, made)
 

@@ -95,10 +95,16 @@ def counter_windows(
     increases: Sequence[Any],
     seconds: Sequence[Any],
     *,
+    window: int,
     step: int,
     aggregate: Aggregate,
 ) -> Steps:
     """Steps from the windows of a tier; one without growth has only a last value."""
+    if step == window and aggregate is Aggregate.RATE:
+        # The commonest question, and every window that has seconds has the rest.
+        return _columns(
+            [(at, grown / over, over) for at, grown, over in zip(times, increases, seconds, strict=True) if over]
+        )
     groups: dict[int, list[CounterRollup]] = {}
     for time, last, increase, observed in zip(times, lasts, increases, seconds, strict=True):
         if last is not None:

@@ -36,6 +36,7 @@ def server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
                 except OSError:
                     return
                 with connection:
+                    connection.settimeout(30)
                     handle(connection)
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -45,7 +46,8 @@ def server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
         finally:
             # Closing alone does not wake whoever waits in accept.
             listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
+            thread.join(30)
+    assert not thread.is_alive()
 
 
 def answering(body: bytes, status: int = 200, headers: str = "") -> Callable[[socket.socket], None]:
@@ -143,14 +145,14 @@ async def test_a_reader_that_leaves_closes_its_connection() -> None:
     with server(wait_for_the_end) as url:
         pool = CallerPool(lambda: Caller(Transport(url), lambda: "t"), 1)
         reading = asyncio.create_task(pool.run(lambda caller: ask(caller, REQUEST, doing="asking")))
-        await asyncio.to_thread(arrived.wait)
+        assert await asyncio.to_thread(arrived.wait, 30)
         waiting = asyncio.create_task(pool.run(lambda caller: ask(caller, REQUEST, doing="asking")))
         await asyncio.sleep(0)
         waiting.cancel()
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        await asyncio.to_thread(left.wait)
+        assert await asyncio.to_thread(left.wait, 30)
         pool.close()
     assert answers[0].count(b"POST /query") == 1  # neither sent again nor sent at all once cancelled
 
@@ -165,7 +167,7 @@ async def test_closing_ends_what_runs() -> None:
     with server(hang) as url:
         pool = CallerPool(lambda: Caller(Transport(url), lambda: "t"), 2)
         reading = asyncio.create_task(pool.run(lambda caller: ask(caller, REQUEST, doing="asking")))
-        await asyncio.to_thread(arrived.wait)
+        assert await asyncio.to_thread(arrived.wait, 30)
         await asyncio.to_thread(pool.close)
         with pytest.raises(StoreUnavailable):
             await reading

@@ -91,7 +91,6 @@ class Transport:
         """
         head = self._head(method, path, len(body), headers or {})
         kept = self._socket is not None
-        self._aborted = False
         try:
             try:
                 return self._exchange(method, head, body)
@@ -106,7 +105,8 @@ class Transport:
             raise StoreUnavailable(f"{self._host}:{self._port}: {self._explain(error)}") from error
 
     def abort(self) -> None:
-        """End an exchange under way in another thread, which then fails and is not sent again."""
+        """End an exchange under way in another thread, which then fails and is not sent again; without one
+        under way, the next fails."""
         self._aborted = True
         held = self._socket
         if held is not None:
@@ -121,6 +121,7 @@ class Transport:
         held, self._socket = self._socket, None
         if held is not None:
             held.close()
+        self._aborted = False
 
     def _head(self, method: str, path: str, length: int, headers: Mapping[str, str]) -> bytes:
         sent = {
@@ -136,6 +137,8 @@ class Transport:
 
     def _exchange(self, method: str, head: bytes, body: bytes) -> Reply:
         held = self._socket or self._connect()
+        if self._aborted:
+            raise ConnectionAbortedError("given up")
         deadline = _Deadline(held, self._monotonic() + self._timeout, self._monotonic)
         cut = False
         try:

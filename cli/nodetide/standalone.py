@@ -37,16 +37,15 @@ class Standalone:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._running = False
         listener = listen(settings.listen.host, settings.listen.port)
         try:
             self._store = EmbeddedStore.open(settings.data_dir)
             try:
                 self._sink = StoreSink(self._store)
                 self._collector = Collector(
-                    collector_config(settings), self._sink, host=host_of(settings),
-                    on_policies=lambda policies: self._sink.ensure([policy.stream for policy in policies]),
-                )  # fmt: skip
-                self._ensure(self._collector.policies)
+                    collector_config(settings), self._sink, host=host_of(settings), on_policies=self._apply
+                )
             except BaseException:
                 self._store.close()
                 raise
@@ -58,14 +57,20 @@ class Standalone:
         checks = {"collector": self._collector_health, "upkeep": lambda: self._upkeep.state.error or "ok"}
         self._server = ApiServer(create_app(self._store, ApiConfig(token=settings.api_token), checks=checks), listener)
 
-    def _ensure(self, policies: Sequence[Policy]) -> None:
+    def _apply(self, policies: Sequence[Policy]) -> None:
+        """At the start what the store refuses ends everything; later it goes on as it was, and no tick waits."""
+        streams = [policy.stream for policy in policies]
+        if self._running:
+            self._sink.ensure(streams)
+            return
         try:
-            self._store.ensure([policy.stream for policy in policies])
+            self._store.ensure(streams)
         except StoreRejected as error:
             raise StoreRejected(f'{error}; to have it so, set the annotation {ALLOW_DATA_LOSS}: "true"') from None
 
     def run(self) -> bool:
         """Serves until SIGINT or SIGTERM; whether it ended well."""
+        self._running = True
         thread = threading.Thread(target=self._collect, name="nodetide-collector")
         self._upkeep.start()
         thread.start()

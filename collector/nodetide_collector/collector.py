@@ -103,11 +103,6 @@ class Collector:
         self._exporter = _make_exporter(config, self._clock)
 
     @property
-    def policies(self) -> Sequence[Policy]:
-        """Those that apply to this node now."""
-        return [stream.policy for stream in self._streams]
-
-    @property
     def exporter_address(self) -> tuple[str, int] | None:
         """Where the exporter listens."""
         return None if self._exporter is None else self._exporter.address
@@ -237,7 +232,7 @@ class Collector:
     def _apply(self, policies: Sequence[Policy]) -> None:
         self._streams.apply(policies)
         if self._on_policies is not None:
-            self._on_policies(self.policies)
+            self._on_policies([stream.policy for stream in self._streams])
 
     def _end(self) -> None:
         self._passes.close()

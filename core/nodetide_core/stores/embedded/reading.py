@@ -6,10 +6,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nodetide_core.catalogue import Catalogue, Kind
-from nodetide_core.errors import StoreRejected
+from nodetide_core.catalogue import Catalogue
 from nodetide_core.rollup import CounterRollup, GaugeRollup
-from nodetide_core.store import Aggregate, Column, RangeQuery
+from nodetide_core.store import Column, RangeQuery
 from nodetide_core.stores.embedded.context import RawContext
 from nodetide_core.stores.embedded.layouts import Slot
 from nodetide_core.stores.embedded.pieces import cut
@@ -23,30 +22,9 @@ from nodetide_core.stores.embedded.steps import (
     gauge_steps,
 )
 from nodetide_core.stores.embedded.streams import StreamState, TierState, load_stream
+from nodetide_core.stores.queries import check_query
 
-__all__ = ["Reader", "check_query"]
-
-_GAUGES = frozenset({Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST, Aggregate.COUNT})
-_COUNTERS = frozenset({Aggregate.RATE, Aggregate.INCREASE, Aggregate.LAST})
-
-
-def check_query(query: RangeQuery, catalogue: Catalogue) -> None:
-    """
-    Raises:
-        StoreRejected: the catalogue has no such field, the aggregate does not suit its kind, or the
-            step is not a whole number of windows.
-    """
-    if query.step < 1 or query.step % max(1, query.tier.window):
-        raise StoreRejected(f"step: {query.step} s is not a multiple of the window of {query.tier.name}")
-    for name in query.fields:
-        field = catalogue.field(query.measurement, name)
-        if field is None:
-            raise StoreRejected(f"the catalogue has no {query.measurement}.{name}")
-        allowed = {Kind.GAUGE: _GAUGES, Kind.COUNTER: _COUNTERS, Kind.INFO: frozenset[Aggregate]()}[field.kind]
-        if query.aggregate not in allowed:
-            raise StoreRejected(
-                f"{query.aggregate.value} is not defined for {query.measurement}.{name}, a {field.kind.value}"
-            )
+__all__ = ["Reader"]
 
 
 class Reader:
@@ -65,11 +43,9 @@ class Reader:
             StoreRejected: the stream or tier does not exist, or the query makes no sense.
             StoreCorrupt: points in the range are damaged.
         """
-        check_query(query, self._catalogue)
         state = load_stream(connection, query.bucket)
-        tier = state.by_name(query.tier.name)
-        if tier is None or tier.tier.window != query.tier.window:
-            raise StoreRejected(f"{query.bucket} has no tier {query.tier.name} of {query.tier.window} s")
+        check_query(query, state.stream, self._catalogue)
+        tier = state.of_tier(query.tier.name)
         found = find_slots(connection, state.id, query.measurement, query.fields, query.tags)
         start = max(query.start, tier.edge or 0)
         if start >= query.stop or not found:

@@ -48,8 +48,9 @@ class StreamState:
     def edges(self) -> dict[str, int]:
         return {state.tier.name: state.edge for state in self.tiers if state.edge is not None}
 
-    def by_name(self, name: str) -> TierState | None:
-        return next((state for state in self.tiers if state.tier.name == name), None)
+    def of_tier(self, name: str) -> TierState:
+        """The state of a tier that the stream has."""
+        return next(state for state in self.tiers if state.tier.name == name)
 
 
 def load_streams(connection: sqlite3.Connection) -> list[StreamState]:

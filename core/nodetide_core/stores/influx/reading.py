@@ -7,45 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from nodetide_core.catalogue import Catalogue, Kind
-from nodetide_core.errors import StoreRejected
 from nodetide_core.store import Aggregate, Column, RangeQuery, Stream
 from nodetide_core.stores.influx import influxql, steps
 from nodetide_core.stores.influx.answers import Rows, ask
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.steps import Steps
 
-__all__ = ["check_query", "read"]
+__all__ = ["read"]
 
-_ALLOWED = {
-    Kind.GAUGE: frozenset({Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.LAST, Aggregate.COUNT}),
-    Kind.COUNTER: frozenset({Aggregate.RATE, Aggregate.INCREASE, Aggregate.LAST}),
-    Kind.INFO: frozenset[Aggregate](),
-}
 #: What a tier holds of a gauge for each aggregate, besides the weight.
 _GAUGE_SUFFIX = {Aggregate.MIN: "_min", Aggregate.MAX: "_max", Aggregate.COUNT: "_count"}
 #: No series can have this tag; in a condition it would mean the points' time.
 _TIME = "time"
-
-
-def check_query(query: RangeQuery, stream: Stream, catalogue: Catalogue) -> None:
-    """
-    Raises:
-        StoreRejected: the stream has no such tier, the catalogue no such field, the aggregate does
-            not suit its kind, or the step is not a whole number of windows.
-    """
-    tier = stream.tiers.by_name(query.tier.name)
-    if tier is None or tier.window != query.tier.window:
-        raise StoreRejected(f"{query.bucket} has no tier {query.tier.name} of {query.tier.window} s")
-    if query.step < 1 or query.step % max(1, tier.window):
-        raise StoreRejected(f"step: {query.step} s is not a multiple of the window of {tier.name}")
-    for name in query.fields:
-        field = catalogue.field(query.measurement, name)
-        if field is None:
-            raise StoreRejected(f"the catalogue has no {query.measurement}.{name}")
-        if query.aggregate not in _ALLOWED[field.kind]:
-            raise StoreRejected(
-                f"{query.aggregate.value} is not defined for {query.measurement}.{name}, a {field.kind.value}"
-            )
 
 
 def read(caller: Caller, query: RangeQuery, stream: Stream, catalogue: Catalogue) -> list[Column]:

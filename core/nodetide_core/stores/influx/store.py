@@ -27,10 +27,11 @@ from nodetide_core.stores.influx.newest import newest_hosts, newest_points
 from nodetide_core.stores.influx.planning import plan
 from nodetide_core.stores.influx.pool import CallerPool
 from nodetide_core.stores.influx.progress import task_progress, watermarks
-from nodetide_core.stores.influx.reading import check_query, read
+from nodetide_core.stores.influx.reading import read
 from nodetide_core.stores.influx.rolling import Roller
 from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, StateKeeper
 from nodetide_core.stores.influx.writing import admitted, post
+from nodetide_core.stores.queries import check_query
 
 __all__ = ["InfluxStore"]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 __all__ = ["banner"]
 
 
-def banner(url: str, data: Path) -> str:
+def banner(url: str, data: str) -> str:
     return f"\nNodetide is running.\n  page    {url}/\n  API     {url}/docs\n  data    {data}\n  Ctrl-C ends it.\n"

@@ -53,9 +53,21 @@ _COMMANDS = (
     ),
     (
         "serve",
-        "API and page over an embedded store that nothing is collecting into",
+        "API and page over InfluxDB, or over an embedded store that nothing is collecting into",
         """examples:
-  nodetide serve --data-dir /var/lib/nodetide     look at stored data""",
+  nodetide serve --data-dir /var/lib/nodetide     look at stored data
+  INFLUXDB_URL=http://localhost:8086 INFLUXDB_ORG=my-org INFLUXDB_TOKEN_FILE=token nodetide serve""",
+    ),
+    (
+        "upkeep",
+        "keep InfluxDB as policies say: buckets, downsampling tasks, windows that were missed",
+        """What the operator does for InfluxDB, without Kubernetes; one for each InfluxDB is enough.
+
+examples, with INFLUXDB_URL, INFLUXDB_ORG and INFLUXDB_TOKEN_FILE set:
+  nodetide upkeep                                 the default policy's buckets and tiers
+  nodetide upkeep --policy policies/              of your own policies, read again when they change
+  nodetide upkeep --once                          set everything up, catch up, and end
+  nodetide upkeep --token-dir tokens/             and keep tokens for collectors and the API there""",
     ),
 )
 
@@ -77,6 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
         )  # fmt: skip
         if name == "collect":
             _collect_flags(sub)
+        if name == "upkeep":
+            sub.add_argument("--once", action="store_true", help="do all that is due, and end")
         add_settings(sub, name)
     _policy_parser(commands)
     return parser
@@ -104,6 +118,22 @@ def _policy_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     validate.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a directory of them")
+    for name, text, done in (
+        ("plan", "print what would change in InfluxDB, and what data would be lost", "print"),
+        ("apply", "make and change buckets and tasks in InfluxDB as policies say", "make"),
+    ):
+        sub = actions.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper() + text[1:]}. Without a PATH: of the default policy.",
+            epilog="examples, with INFLUXDB_URL, INFLUXDB_ORG and INFLUXDB_TOKEN_FILE set:\n"
+            f"  nodetide policy {name}                            {done} what the default policy needs\n"
+            f"  nodetide policy {name} my-policy.yaml\n"
+            "The tasks fill tiers from now on; nodetide upkeep also fills them from what is there already.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="a file, or a directory of them")
+        add_settings(sub, f"policy {name}")
 
 
 #: What an error means for whoever called us; the first class that fits decides.
@@ -141,10 +171,12 @@ def _explain(error: NodetideError) -> str:
 
 
 def _dispatch(arguments: argparse.Namespace) -> Exit:
-    if arguments.command == "policy":
+    if arguments.command == "policy" and arguments.action == "validate":
         return Exit(_command("policy").validate(arguments.paths))
     loaded = load_settings(os.environ, dotenv=Path(".env"), overrides=overrides(arguments))
     configure(loaded.settings.log_level)
+    if arguments.command == "policy":
+        return Exit(getattr(_command("policy"), arguments.action)(arguments.paths, loaded))
     return _start(arguments, loaded)
 
 
@@ -154,7 +186,7 @@ def _start(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
     try:
         command = _command(arguments.command)
     except ModuleNotFoundError as error:
-        extra = "collector" if arguments.command == "collect" else "standalone"
+        extra = {"collect": "collector", "serve": "api"}.get(arguments.command, "standalone")
         print(
             f"error: the package {error.name} is missing; install it with: pip install 'nodetide[{extra}]'",
             file=sys.stderr,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import FrameType
 
-from nodetide_collector.collector import Collector, CollectorConfig
+from nodetide_collector.collector import CollectorConfig
 from nodetide_collector.host import Host
 from nodetide_core.settings import Settings
 
-__all__ = ["collector_config", "host_of", "stop_on_signals"]
+__all__ = ["collector_config", "host_of", "on_signals"]
 
 
 def host_of(settings: Settings) -> Host:
@@ -29,12 +30,12 @@ def collector_config(settings: Settings) -> CollectorConfig:
     )
 
 
-def stop_on_signals(collector: Collector) -> None:
-    """SIGINT and SIGTERM end the collector after the tick under way; a second one ends the process."""
+def on_signals(stop: Callable[[], None]) -> None:
+    """SIGINT and SIGTERM call ``stop``; a second one ends the process."""
 
     def handle(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        collector.stop()
+        stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)

@@ -1,44 +1,59 @@
-"""The InfluxDB sink, from settings."""
+"""From settings to what talks to InfluxDB."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nodetide_collector.sinks.influx.config import InfluxConfig
-from nodetide_collector.sinks.influx.sink import InfluxSink
 from nodetide_core.errors import ConfigError
-from nodetide_core.settings import Settings
-from nodetide_core.stores.influx.token import TokenSource, token_file
+from nodetide_core.settings import Loaded
+from nodetide_core.stores.influx.config import StoreConfig
+from nodetide_core.stores.influx.token import token_file
 
-__all__ = ["influx_sink"]
+if TYPE_CHECKING:
+    from nodetide_collector.sinks.influx.sink import InfluxSink
+
+__all__ = ["influx_sink", "store_config"]
 
 
-def influx_sink(settings: Settings, url: str, file: Path | None) -> InfluxSink:
+def store_config(loaded: Loaded) -> StoreConfig:
     """
-    Args:
-        file: the file the token was read from, which is read again when it is rotated.
-
     Raises:
-        ConfigError: the organization or the token is missing.
+        ConfigError: the URL, the organization or the token is missing.
+    """
+    settings = loaded.settings
+    url, org, token = settings.influxdb_url, settings.influxdb_org, settings.influxdb_token
+    if url is None:
+        raise ConfigError("INFLUXDB_URL", "is needed: where InfluxDB is, such as http://localhost:8086")
+    if org is None:
+        raise ConfigError("INFLUXDB_ORG", f"is needed for INFLUXDB_URL ({url})")
+    if token is None:
+        raise ConfigError("INFLUXDB_TOKEN", f"is needed for {url}; or name its file in INFLUXDB_TOKEN_FILE")
+    # A file is read again when what is in it is rotated.
+    file = loaded.files.get("INFLUXDB_TOKEN")
+    source = token_file(file) if file is not None else lambda: token
+    return StoreConfig(url, org, source, ca_file=settings.influxdb_ca_file)
+
+
+def influx_sink(loaded: Loaded) -> InfluxSink:
+    """
+    Raises:
+        ConfigError: see `store_config`.
         StoreBusy: another process has the spool directory.
     """
-    if settings.influxdb_org is None:
-        raise ConfigError("INFLUXDB_ORG", f"is needed to write to INFLUXDB_URL ({url})")
-    if settings.influxdb_token is None:
-        raise ConfigError("INFLUXDB_TOKEN", f"is needed to write to {url}; or name its file in INFLUXDB_TOKEN_FILE")
+    # Its TLS costs memory that a collector without InfluxDB need not have.
+    from nodetide_collector.sinks.influx.config import InfluxConfig
+    from nodetide_collector.sinks.influx.sink import InfluxSink
+
+    settings, target = loaded.settings, store_config(loaded)
     return InfluxSink(
         InfluxConfig(
-            url=url,
-            org=settings.influxdb_org,
-            token=_token(settings.influxdb_token, file),
+            url=target.url,
+            org=target.org,
+            token=target.token,
             host=settings.host_name,
             spool_dir=settings.spool_dir,
             spool_max_bytes=settings.spool_max_bytes,
             flush_interval=settings.flush_interval,
-            ca_file=settings.influxdb_ca_file,
+            ca_file=target.ca_file,
         )
     )
-
-
-def _token(value: str, file: Path | None) -> TokenSource:
-    return token_file(file) if file is not None else lambda: value

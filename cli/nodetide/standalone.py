@@ -74,7 +74,7 @@ class Standalone:
         thread = threading.Thread(target=self._collect, name="nodetide-collector")
         self._upkeep.start()
         thread.start()
-        print(banner(self._server.url, self._settings.data_dir), flush=True)
+        print(banner(self._server.url, str(self._settings.data_dir)), flush=True)
         try:
             self._server.run(signals=True)
         finally:

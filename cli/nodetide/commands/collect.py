@@ -6,8 +6,9 @@ import argparse
 import signal
 import sys
 
-from nodetide.composing import collector_config, host_of, stop_on_signals
+from nodetide.composing import collector_config, host_of, on_signals
 from nodetide.exits import Exit
+from nodetide.influx import influx_sink
 from nodetide.logs import announce_settings
 from nodetide.printing import RENDERERS, PrintSink
 from nodetide_collector.collector import Collector
@@ -26,14 +27,14 @@ def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
     announce_settings(loaded, "collect")
     sink = _sink(loaded, dry_run=arguments.dry_run, format=arguments.format)
     collector = _collector(settings, sink)
-    stop_on_signals(collector)
+    on_signals(collector.stop)
     collector.run()
     return Exit.OK
 
 
 def _once(settings: Settings, format: str) -> Exit:
     collector = _collector(settings, PrintSink(RENDERERS[format]))
-    stop_on_signals(collector)
+    on_signals(collector.stop)
     sys.stdout.write(RENDERERS[format](collector.once(settings.sample_window)))
     sys.stdout.flush()
     return Exit.OK
@@ -53,9 +54,7 @@ def _sink(loaded: Loaded, *, dry_run: bool, format: str | None) -> Sink:
     if format not in (None, "line"):
         raise ConfigError("--format", "goes with --once or --dry-run; what is written is line protocol")
     if settings.influxdb_url is not None:
-        from nodetide.influx import influx_sink  # its TLS costs memory that a file does not
-
-        return influx_sink(settings, settings.influxdb_url, loaded.files.get("INFLUXDB_TOKEN"))
+        return influx_sink(loaded)
     if settings.output is None:
         # `nodetide collect | head` ends with head; the sink itself would wait for a new reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -16,11 +16,11 @@ from nodetide_core.errors import Problem
 from nodetide_core.policy.schema import DEFAULT_INTERVAL, LABEL_KEY, SEVERITIES
 from nodetide_core.tiers import RAW
 
-__all__ = ["check_rules"]
+__all__ = ["RESERVED_TAGS", "check_rules"]
 
 _HOUR = 3_600
 #: Tags that points carry already, so that labels must not claim them.
-_RESERVED_TAGS = frozenset(
+RESERVED_TAGS = frozenset(
     {"host", "time", "_time", "_field", "_measurement"} | {t.name for m in CATALOGUE for t in m.tags}
 )
 
@@ -66,7 +66,7 @@ def _tags(collection: Document, path: str) -> Iterator[Problem]:
     taken = "is a tag that points carry already"
     for name, value in labels.items():
         here = f"{path}.labels.{name}"
-        if name in _RESERVED_TAGS:
+        if name in RESERVED_TAGS:
             yield Problem(here, f"{taken}; choose another name")
         elif not re.fullmatch(LABEL_KEY, name):
             yield Problem(here, f"the name must match {LABEL_KEY}")
@@ -74,7 +74,7 @@ def _tags(collection: Document, path: str) -> Iterator[Problem]:
             yield Problem(here, "must not be empty: a tag without a value cannot be stored")
     for index, name in enumerate(copied):
         here = f"{path}.nodeLabels[{index}]"
-        if name in _RESERVED_TAGS:
+        if name in RESERVED_TAGS:
             yield Problem(here, f"{name!r} {taken}")
         elif name in labels or name in copied[:index]:
             yield Problem(here, f"{name!r} stands twice among labels and nodeLabels")

@@ -36,6 +36,10 @@ def _setting(name: str, help: str, parse: Callable[[str], Any], default: Any, *c
     return dataclasses.field(default=default, metadata={"setting": spec})
 
 
+#: Commands that talk to InfluxDB.
+_INFLUXDB = ("collect", "serve", "upkeep", "policy plan", "policy apply")
+
+
 def _host_name() -> str:
     return socket.gethostname()
 
@@ -57,20 +61,22 @@ class Settings:
 
     influxdb_url: str | None = _setting(
         "INFLUXDB_URL",
-        "InfluxDB 2.7 or newer to write to. Without it, `collect` writes lines to its output.",
+        "InfluxDB 2.7 or newer. Without it, `collect` writes lines to its output, `serve` reads the embedded store.",
         values.parse_url,
         None,
-        "collect",
+        *_INFLUXDB,
     )
     influxdb_token: str | None = _setting(
         "INFLUXDB_TOKEN",
         "API token of InfluxDB; read again when its file changes.",
         values.parse_text,
         None,
-        "collect",
+        *_INFLUXDB,
         secret=True,
     )
-    influxdb_org: str | None = _setting("INFLUXDB_ORG", "Organization in InfluxDB.", values.parse_text, None, "collect")
+    influxdb_org: str | None = _setting(
+        "INFLUXDB_ORG", "Organization in InfluxDB, by name or id.", values.parse_text, None, *_INFLUXDB
+    )
     influxdb_bucket: str | None = _setting(
         "INFLUXDB_BUCKET",
         "Bucket of the default policy; a policy of your own names its bucket itself.",
@@ -78,13 +84,16 @@ class Settings:
         None,
         "run",
         "collect",
+        "upkeep",
+        "policy plan",
+        "policy apply",
     )
     influxdb_ca_file: Path | None = _setting(
         "INFLUXDB_CA_FILE",
         "Certificates to trust for InfluxDB, instead of the system's.",
         values.parse_path,
         None,
-        "collect",
+        *_INFLUXDB,
     )
     spool_dir: Path = _setting(
         "NODETIDE_SPOOL_DIR",
@@ -117,6 +126,15 @@ class Settings:
         None,
         "run",
         "collect",
+        "upkeep",
+    )
+    token_dir: Path | None = _setting(
+        "NODETIDE_TOKEN_DIR",
+        "Where `upkeep` keeps tokens that it makes in InfluxDB: `collector` may write to the policies' buckets and "
+        "nothing else, `api` may read them and nothing else. None if unset.",
+        values.parse_path,
+        None,
+        "upkeep",
     )
     host_name: str = _setting(
         "NODETIDE_HOST_NAME",
@@ -190,7 +208,14 @@ class Settings:
         shown_default="`1s`",
     )
     log_level: str = _setting(
-        "NODETIDE_LOG_LEVEL", "How much is logged.", values.parse_level, "info", "run", "collect", "serve"
+        "NODETIDE_LOG_LEVEL",
+        "How much is logged.",
+        values.parse_level,
+        "info",
+        "run",
+        "collect",
+        "serve",
+        "upkeep",
     )
 
 

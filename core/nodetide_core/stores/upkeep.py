@@ -82,7 +82,8 @@ class Upkeep:
                 return
 
     def _failed(self, message: str, *, unforeseen: bool = False) -> None:
-        if message != self._state.error:
+        # What fails because everything is being closed is no news.
+        if message != self._state.error and not self._stopping.is_set():
             _log.error("store upkeep fails: %s", message, exc_info=unforeseen)
         self._state = UpkeepState(self._state.last_run, message, self._state.remaining)
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from nodetide_core.errors import StoreRejected
+from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.failures import check
 from nodetide_core.stores.influx.http import Reply, Transport
 from nodetide_core.stores.influx.token import TokenSource
 
-__all__ = ["ANSWER_LIMIT", "Caller"]
+__all__ = ["ANSWER_LIMIT", "Caller", "connect"]
 
 #: Bytes of the largest answer: a million values and their times, twice over.
 ANSWER_LIMIT = 64 * 2**20
@@ -72,3 +73,13 @@ class Caller:
         """Let go of the connection; the next call makes another."""
         with self._lock:
             self._transport.close()
+
+
+def connect(config: StoreConfig, timeout: float) -> Caller:
+    """A caller of its own; nothing is connected before the first call.
+
+    Args:
+        timeout: seconds for one call.
+    """
+    transport = Transport(config.url, ca_file=config.ca_file, timeout=timeout, answer_limit=ANSWER_LIMIT)
+    return Caller(transport, config.token)

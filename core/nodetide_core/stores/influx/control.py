@@ -75,6 +75,31 @@ class Control:
             for method, path, body in self._requests(action):
                 self._caller.call(method, path, body, doing=str(action))
 
+    def authorizations(self) -> list[dict[str, Any]]:
+        """All tokens of the organization that this one may see, as InfluxDB tells of them."""
+        found: list[dict[str, Any]] = self._caller.call("GET", f"/api/v2/authorizations?orgID={self._organization()}")[
+            "authorizations"
+        ]
+        return found
+
+    def authorize(self, description: str, read: Iterable[str], write: Iterable[str]) -> dict[str, Any]:
+        """A new token for the buckets of these ids: its ``id``, and ``token``, told this once."""
+        permissions = [
+            {"action": action, "resource": {"type": "buckets", "id": id, "orgID": self._organization()}}
+            for action, ids in (("read", read), ("write", write))
+            for id in sorted(ids)
+        ]
+        body = {"orgID": self._organization(), "description": description, "permissions": permissions}
+        made: dict[str, Any] = self._caller.call("POST", "/api/v2/authorizations", body, doing="make a token")
+        return made
+
+    def describe_authorization(self, id: str, description: str) -> None:
+        body = {"description": description, "status": "active"}
+        self._caller.call("PATCH", f"/api/v2/authorizations/{id}", body, doing="describe a token")
+
+    def revoke(self, id: str) -> None:
+        self._caller.call("DELETE", f"/api/v2/authorizations/{id}", doing="delete a token")
+
     def _requests(self, action: Action) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
         if isinstance(action, CreateBucket):
             wanted = action.bucket

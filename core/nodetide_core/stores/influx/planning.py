@@ -25,6 +25,7 @@ __all__ = [
     "SeenTask",
     "UpdateBucket",
     "UpdateTask",
+    "loss",
     "plan",
     "streams_of",
 ]
@@ -129,6 +130,15 @@ class DeleteTask:
 Action = CreateBucket | UpdateBucket | DeleteBucket | CreateTask | UpdateTask | DeleteTask
 
 
+def loss(action: Action) -> str | None:
+    """What points an action deletes, for people; None where none."""
+    if isinstance(action, DeleteBucket):
+        return f"all points of {action.name}"
+    if isinstance(action, UpdateBucket) and _shorter(action.before.retention, action.after.retention):
+        return f"points of {action.before.name} older than {format_duration(action.after.retention)}"
+    return None
+
+
 def streams_of(observed: Observed) -> list[Stream]:
     """The streams that the buckets tell of, in the order of their buckets."""
     found = (read_stream(name, seen.bucket.description) for name, seen in sorted(observed.buckets.items()))
@@ -202,7 +212,7 @@ class _Stream:
             return CreateBucket(wanted)
         self._refuse_foreign(part, seen.bucket)
         before = seen.bucket.retention
-        if wanted.retention and (before == 0 or wanted.retention < before) and not self._stream.allow_data_loss:
+        if _shorter(before, wanted.retention) and not self._stream.allow_data_loss:
             raise self._loses(f"{seen.bucket.name}: {_kept(wanted.retention)} instead of {_kept(before)}")
         return UpdateBucket(seen.id, seen.bucket, wanted) if seen.bucket != wanted else None
 
@@ -237,6 +247,11 @@ class _Stream:
 
     def _loses(self, what: str) -> StoreRejected:
         return StoreRejected(f"{what} would lose data, and the stream {self._stream.name} does not allow that")
+
+
+def _shorter(before: int, after: int) -> bool:
+    """Whether a change of retention deletes points; 0 keeps for ever."""
+    return after != 0 and (before == 0 or after < before)
 
 
 def _kept(retention: int) -> str:

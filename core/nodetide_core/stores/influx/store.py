@@ -14,12 +14,11 @@ from nodetide_core.lineprotocol import Encoder
 from nodetide_core.points import Point, tag
 from nodetide_core.store import Column, Latest, RangeQuery, Rejected, RollupReport, Stream, WriteReport
 from nodetide_core.stores.influx.answers import ask
-from nodetide_core.stores.influx.caller import ANSWER_LIMIT, Caller
+from nodetide_core.stores.influx.caller import Caller, connect
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.desired import desired
 from nodetide_core.stores.influx.due import changed_by, oldest_windows
-from nodetide_core.stores.influx.http import Transport
 from nodetide_core.stores.influx.influxql import newest_reports
 from nodetide_core.stores.influx.known import Known
 from nodetide_core.stores.influx.late import late_windows
@@ -83,14 +82,7 @@ class InfluxStore:
         self._closed = False
 
     def _connect(self, timeout: float) -> Caller:
-        config = self._config
-        transport = Transport(
-            config.url,
-            ca_file=config.ca_file,
-            timeout=timeout,
-            answer_limit=ANSWER_LIMIT,
-        )
-        return Caller(transport, config.token)
+        return connect(self._config, timeout)
 
     # Writing and upkeep
 

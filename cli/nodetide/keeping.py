@@ -1,0 +1,120 @@
+"""What the operator does for InfluxDB, without Kubernetes: keeps it as policies of files say."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from nodetide_collector.policies import PolicySource
+from nodetide_core.catalogue import CATALOGUE
+from nodetide_core.errors import StoreError, StoreRejected
+from nodetide_core.policy import ALLOW_DATA_LOSS, Policy
+from nodetide_core.stores.influx.authorizations import TokenVault, keep_tokens
+from nodetide_core.stores.influx.control import Control
+from nodetide_core.stores.influx.desired import desired
+from nodetide_core.stores.influx.store import InfluxStore
+from nodetide_core.stores.influx.tokens import grants_for
+from nodetide_core.stores.upkeep import Upkeep
+
+__all__ = ["Keeper"]
+
+_log = logging.getLogger(__name__)
+
+#: Seconds between two looks for what was changed in InfluxDB by hand.
+_AGAIN = 60.0
+#: Of the tokens that are made here, among those of other installations in the same organization.
+_OWNER = "nodetide-upkeep"
+
+
+class Keeper:
+    """
+    Args:
+        vault: where tokens for collectors and the API are kept; None makes none.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        source: PolicySource,
+        store: InfluxStore,
+        control: Control,
+        vault: TokenVault | None,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._control = control
+        self._vault = vault
+        self._clock = clock
+        self._monotonic = monotonic
+        self._upkeep = Upkeep(store, clock=clock)
+        self._policies: Sequence[Policy] | None = None
+        self._due = 0.0
+        self._told: dict[str, str] = {}
+        self._stopping = False
+
+    def turn(self) -> bool:
+        """Look for changes, repair, roll up what is due; whether all of it worked.
+
+        What fails is logged when it begins or changes and when it ends, and tried again at the next turn.
+
+        Raises:
+            PolicyError: there is nothing to begin with, for the policies are wrong.
+        """
+        changed = self._look()
+        if changed or self._told or self._monotonic() >= self._due:
+            self._due = self._monotonic() + _AGAIN
+            self._repair()
+        self._upkeep.turn()
+        return not self._told and self._source.ok and self._upkeep.state.error is None
+
+    def stop(self) -> None:
+        """From another thread: the turn under way ends after what it is about, and nothing more is logged."""
+        self._stopping = True
+        self._upkeep.stop()
+
+    def _look(self) -> bool:
+        found = self._source.load() if self._policies is None else self._source.poll()
+        if found is None:
+            return False
+        self._policies = found
+        # What is wrong with a policy that is gone is wrong no more.
+        self._told = {}
+        return True
+
+    def _repair(self) -> None:
+        for policy in self._policies or ():
+            # One by one, for what is wrong with one is not the others' matter.
+            self._try(f"policy {policy.name}", lambda policy=policy: self._ensure(policy))  # type: ignore[misc]
+        if self._vault is not None:
+            vault = self._vault
+            self._try("tokens", lambda: self._tokens(vault))
+
+    def _ensure(self, policy: Policy) -> None:
+        try:
+            self._store.ensure([policy.stream])
+        except StoreRejected as error:
+            raise StoreRejected(f'{error} (what loses data needs the annotation {ALLOW_DATA_LOSS}: "true")') from None
+
+    def _tokens(self, vault: TokenVault) -> None:
+        streams = [policy.stream for policy in self._policies or ()]
+        buckets = self._control.buckets()
+        raw = [buckets[stream.bucket].id for stream in streams if stream.bucket in buckets]
+        names = [part.bucket.name for stream in streams for part in desired([stream], CATALOGUE)]
+        every = [buckets[name].id for name in names if name in buckets]
+        for done in keep_tokens(self._control, vault, _OWNER, grants_for(raw, every), int(self._clock())):
+            _log.info("%s", done)
+
+    def _try(self, what: str, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except (StoreError, OSError) as error:
+            if self._told.get(what) != str(error) and not self._stopping:
+                _log.error("%s: %s", what, error)
+            self._told[what] = str(error)
+        else:
+            if self._told.pop(what, None) is not None:
+                _log.info("%s: works again", what)

@@ -41,6 +41,7 @@ class Stream:
         interval: seconds between raw samples, the finest of the policy's groups.
         allow_data_loss: whether `StoreWriter.ensure` may shorten retentions and remove tiers; asked
             anew each time, and no part of what a store keeps.
+        owner: the installation that keeps the stream, where several share a store; empty: whoever comes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Stream:
     tiers: Tiers = DEFAULT_TIERS
     interval: int = 1
     allow_data_loss: bool = field(default=False, compare=False)
+    owner: str = field(default="", kw_only=True)
 
 
 class Aggregate(str, Enum):

@@ -9,7 +9,7 @@ from typing import Any
 from nodetide_core.store import Stream
 from nodetide_core.tiers import Tier, Tiers
 
-__all__ = ["describe_part", "describe_stream", "owner", "read_stream"]
+__all__ = ["base_of", "describe_part", "describe_stream", "read_stream"]
 
 _STREAM = "Nodetide keeps this stream: "
 _PART = "Nodetide makes this for the stream of: "
@@ -21,6 +21,7 @@ def describe_stream(stream: Stream) -> str:
     return _STREAM + json.dumps(
         {
             "name": stream.name,
+            **({"owner": stream.owner} if stream.owner else {}),
             "interval": stream.interval,
             "counter_gap": stream.tiers.counter_gap,
             "tiers": tiers,
@@ -40,12 +41,15 @@ def read_stream(bucket: str, description: str) -> Stream | None:
     try:
         told: dict[str, Any] = json.loads(description[len(_STREAM) :])
         tiers = tuple(Tier(str(name), int(window), int(retention)) for name, window, retention in told["tiers"])
-        stream = Stream(str(told["name"]), bucket, Tiers(tiers, int(told["counter_gap"])), int(told["interval"]))
+        stream = Stream(
+            str(told["name"]), bucket, Tiers(tiers, int(told["counter_gap"])), int(told["interval"]),
+            owner=str(told.get("owner", "")),
+        )  # fmt: skip
     except (ValueError, TypeError, LookupError):
         return None  # edited by hand; `ensure` writes it anew
     return stream if tiers and tiers[0].window == 0 else None
 
 
-def owner(description: str) -> str | None:
+def base_of(description: str) -> str | None:
     """The raw bucket of the stream that a tier's bucket or a task is a part of, or None where it is of none."""
     return description[len(_PART) :] if description.startswith(_PART) else None

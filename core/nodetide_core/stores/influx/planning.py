@@ -5,14 +5,14 @@ Planning again after the plan was carried out gives nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from nodetide_core.durations import format_duration
 from nodetide_core.errors import StoreRejected
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.desired import Bucket, Part, Task, task_name
-from nodetide_core.stores.influx.ownership import owner, read_stream
+from nodetide_core.stores.influx.ownership import base_of, read_stream
 
 __all__ = [
     "Action",
@@ -28,6 +28,7 @@ __all__ = [
     "loss",
     "plan",
     "streams_of",
+    "sweep",
 ]
 
 
@@ -130,6 +131,23 @@ class DeleteTask:
 Action = CreateBucket | UpdateBucket | DeleteBucket | CreateTask | UpdateTask | DeleteTask
 
 
+def sweep(owner: str, alive: Collection[str], observed: Observed) -> tuple[Action, ...]:
+    """Ends the tasks of streams that an installation kept and keeps no more; their points stay.
+
+    Args:
+        owner: the installation; streams of others, and of nobody, are not touched.
+        alive: raw buckets of the streams that it keeps.
+    """
+    dead = {stream.bucket for stream in streams_of(observed) if stream.owner == owner and stream.bucket not in alive}
+    return tuple(
+        DeleteTask(seen.id, seen.task.name)
+        for seen in observed.tasks
+        if (base := base_of(seen.task.description)) is not None
+        # Where the raw bucket was deleted by hand, nothing tells whose the task was, and it can do nothing.
+        and (base in dead or base not in observed.buckets)
+    )
+
+
 def loss(action: Action) -> str | None:
     """What points an action deletes, for people; None where none."""
     if isinstance(action, DeleteBucket):
@@ -165,6 +183,11 @@ def plan(streams: Sequence[Stream], parts: Sequence[Part], observed: Observed) -
     return tuple(actions)
 
 
+def _may_take(stream: Stream, old: Stream) -> bool:
+    """Whether a stream is the one that there is; what no installation keeps yet, any may take."""
+    return old.name == stream.name and old.owner in ("", stream.owner)
+
+
 class _Stream:
     """Planning for one stream."""
 
@@ -178,10 +201,11 @@ class _Stream:
         self._names = {tier.window: tier.bucket(stream.bucket) for tier in self._old.tiers.tiers} if self._old else {}
 
     def plan(self) -> list[Action]:
-        if self._old is not None and self._old.name != self._stream.name:
+        if self._old is not None and not _may_take(self._stream, self._old):
+            whose = f" of {self._old.owner}" if self._old.owner else ""
             raise StoreRejected(
-                f"the bucket {self._stream.bucket} belongs to the policy {self._old.name}; choose another bucket for "
-                f"{self._stream.name}, or empty the bucket's description to take it over"
+                f"the bucket {self._stream.bucket} belongs to the policy {self._old.name}{whose}; choose another "
+                f"bucket for {self._stream.name}, or empty the bucket's description to take it over"
             )
         removed = self._removed()
         # Raw last: its description is what tells of the tiers, so it must not speak of what is not there yet.
@@ -200,7 +224,7 @@ class _Stream:
             if not self._stream.allow_data_loss:
                 raise self._loses(f"removing the bucket {name}")
             found += [DeleteTask(seen.id, seen.task.name) for seen in self._seen_tasks(name)]
-            if seen is not None and owner(seen.bucket.description) == self._stream.bucket:
+            if seen is not None and base_of(seen.bucket.description) == self._stream.bucket:
                 found.append(DeleteBucket(seen.id, name))
         return found
 
@@ -218,7 +242,7 @@ class _Stream:
 
     def _refuse_foreign(self, part: Part, bucket: Bucket) -> None:
         told = read_stream(bucket.name, bucket.description)
-        base = owner(bucket.description)
+        base = base_of(bucket.description)
         other = base if base is not None and (base != part.base or part.window == 0) else None
         if told is not None and part.window:
             other = bucket.name
@@ -242,7 +266,7 @@ class _Stream:
         return [
             seen
             for seen in self._observed.tasks
-            if owner(seen.task.description) == self._stream.bucket and seen.task.name == task_name(bucket)
+            if base_of(seen.task.description) == self._stream.bucket and seen.task.name == task_name(bucket)
         ]
 
     def _loses(self, what: str) -> StoreRejected:

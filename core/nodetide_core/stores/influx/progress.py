@@ -8,7 +8,7 @@ from nodetide_core.store import Stream
 from nodetide_core.stores.influx.answers import ask
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.desired import task_name
-from nodetide_core.stores.influx.ownership import owner
+from nodetide_core.stores.influx.ownership import base_of
 from nodetide_core.stores.influx.planning import SeenTask
 from nodetide_core.stores.influx.state import watermark_request
 from nodetide_core.tiers import align_down
@@ -18,7 +18,7 @@ __all__ = ["task_progress", "watermarks"]
 
 def task_progress(streams: Sequence[Stream], tasks: Iterable[SeenTask]) -> dict[str, dict[int, int]]:
     """By stream's bucket and tier's window, the time that the last run of its task was for, if it succeeded."""
-    by_name = {(owner(seen.task.description), seen.task.name): seen.succeeded for seen in tasks if seen.succeeded}
+    by_name = {(base_of(seen.task.description), seen.task.name): seen.succeeded for seen in tasks if seen.succeeded}
     found: dict[str, dict[int, int]] = {}
     for stream in streams:
         for tier in stream.tiers.rollups:

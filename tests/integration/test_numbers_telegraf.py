@@ -1,11 +1,16 @@
-"""Our names, types, tags and values against Telegraf's, whose dashboards must work with ours."""
+"""Our names, types, tags and values against Telegraf's, whose dashboards must work with ours.
+
+What differs is in `nodetide_core.catalogue.telegraf`; tests/integration/influx_compat/ shows that it is all.
+"""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +22,7 @@ from nodetide_collector.host import Host
 from nodetide_collector.probe import Request, registered
 from nodetide_collector.probes.cpu import usage
 from nodetide_core.catalogue import CATALOGUE, Kind, Type
+from nodetide_core.catalogue.telegraf import DIFFERENCES, OTHER_VALUES, REST, What, Writer, fields_only
 from nodetide_core.lineprotocol import parse
 from nodetide_core.points import Point, SeriesKey, Value, tag
 
@@ -57,31 +63,12 @@ _INPUTS = """
 [[inputs.linux_sysctl_fs]]
 """
 
-#: What Telegraf writes and we leave out, and why.
-LEFT_OUT: dict[str, set[str]] = {
-    # Always 0 on machines of 64 bits, or the same as a field of `swap`.
-    "mem": {
-        "high_free", "high_total", "low_free", "low_total", "vmalloc_chunk", "vmalloc_total", "vmalloc_used",
-        "swap_cached", "swap_free", "swap_total", "write_back_tmp",
-    },
-    # Derived from counters that we write, or the same as another input's.
-    "diskio": {"io_await", "io_svctm"},
-    "netstat": {"tcp_none"},  # not a state of TCP
-    "system": {"n_physical_cpus", "n_unique_users", "uptime_format"},
-    "kernel": {"entropy_avail"},  # always 256 since Linux 5.18
-    "processes": {"dead", "paging", "unknown"},  # states that no process shows on a kernel of this century
-    "linux_sysctl_fs": {"dentry-age-limit", "dentry-want-pages", "inode-preshrink-nr"},  # constants and dummies
-}  # fmt: skip
-
-#: What we write beside: measurements Telegraf has no input for, series it drops, and fields on a host that has them.
-ADDED_MEASUREMENTS = {"sockstat", "softnet"}
-ADDED: dict[str, set[str]] = {
-    "net": {  # protocol counters are deprecated there, in favour of another input
-        name for name in CATALOGUE["net"].by_name if name.startswith(("tcp_", "udp_"))
-    },
+COUNTED_OTHERWISE = ("tcp_listen", "udp_socket")
+ADDED_MEASUREMENTS = {
+    difference.measurement
+    for difference in DIFFERENCES
+    if (difference.writer, difference.what) == (Writer.NODETIDE, What.MEASUREMENT)
 }
-#: Telegraf writes every counter of vmstat; we those that tell something of a node.
-ONLY_OURS_COUNT = {"kernel_vmstat"}
 
 
 @pytest.fixture(scope="module")
@@ -152,10 +139,11 @@ def test_names_types_and_tags_are_theirs(both: tuple[Pass, list[Point], Pass]) -
             wrong.append(f"we lack the series {key}")
             continue
         mine = set(ours[key]) | derived.get(name, set())
-        extra = set(fields) - mine - LEFT_OUT.get(name, set())
-        if extra and name not in ONLY_OURS_COUNT:
+        listed = fields_only(Writer.TELEGRAF, name)
+        extra = set(fields) - mine - listed
+        if extra and REST not in listed:
             wrong.append(f"{key}: we lack {extra}")
-        added = mine - set(fields) - ADDED.get(name, set()) - {"io_util"}
+        added = mine - set(fields) - fields_only(Writer.NODETIDE, name) - {"io_util"}
         if added:
             wrong.append(f"{key}: we add {added}")
         for field in mine & set(fields):
@@ -164,7 +152,7 @@ def test_names_types_and_tags_are_theirs(both: tuple[Pass, list[Point], Pass]) -
                 wrong.append(f"{name}.{field} is {fields[field]!r} there")
     assert wrong == []
     seen = {key.measurement for key in theirs}
-    assert {key.measurement for key in ours} - seen == ADDED_MEASUREMENTS
+    assert {key.measurement for key in ours} - seen == ADDED_MEASUREMENTS - {"collector"}  # which no probe reads
 
 
 def test_series_that_only_we_write(both: tuple[Pass, list[Point], Pass]) -> None:
@@ -307,3 +295,36 @@ def test_thermal_zones_are_theirs(telegraf: Callable[..., list[Point]], tmp_path
     reading = registered()["temp"].make(make_host(tmp_path, Shape({}))).read(Request())
     assert {SeriesKey("temp", sample.tags): sample.fields for sample in reading.samples} == theirs
     assert len(theirs) == 1
+
+
+def test_sockets_of_one_address_and_unix_sockets_count_otherwise(
+    telegraf: Callable[..., list[Point]], tmp_path: Path, read_pass: ReadPass
+) -> None:
+    """We count every socket, and as UDP's only those."""
+    many = 40
+
+    def counts() -> tuple[list[float], list[float]]:
+        ours = read_pass()[SeriesKey("netstat", ())]
+        (theirs,) = (point.fields for point in telegraf(tmp_path, "[[inputs.netstat]]\n"))
+        (tmp_path / "out.lp").unlink()
+        listeners, datagrams = ([float(fields[name]) for fields in (ours, theirs)] for name in COUNTED_OTHERWISE)
+        return listeners, datagrams
+
+    before = counts()
+    with ExitStack() as stack:
+        port = 0
+        for number in range(many):
+            listener = stack.enter_context(socket.socket())
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.bind(("127.0.0.1", port))
+            listener.listen()
+            port = listener.getsockname()[1]
+            stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)).bind(f"\0{port}-{number}")
+        after = counts()
+    more = [[now - then for now, then in zip(*pair, strict=True)] for pair in zip(after, before, strict=True)]
+    # Others open and close sockets meanwhile, but not so many.
+    assert more == [
+        [pytest.approx(many, abs=15), pytest.approx(1, abs=15)],
+        [pytest.approx(0, abs=15), pytest.approx(many, abs=15)],
+    ]
+    assert ("netstat", COUNTED_OTHERWISE) in [(other.measurement, other.fields) for other in OTHER_VALUES]

@@ -116,7 +116,7 @@ def _series(writer: Writer, measurement: str, name: str, reason: str) -> Differe
     return Difference(writer, What.SERIES, measurement, (name,), reason)
 
 
-_BY_DEFAULT = "Not the node's own; a policy's `include` brings them in."
+_BY_DEFAULT = "Virtual, of containers or on other hosts; see below."
 
 DIFFERENCES: tuple[Difference, ...] = (
     _measurement(Writer.TELEGRAF, "hugepages_meminfo", "`mem` has the pool, its free pages and their size."),
@@ -160,7 +160,7 @@ DIFFERENCES: tuple[Difference, ...] = (
         Writer.TELEGRAF,
         "mem",
         ("vmalloc_chunk", "vmalloc_total", "vmalloc_used", "write_back_tmp"),
-        "The size of an address space, and what is next to always 0.",
+        "The size of an address space; and what is next to always 0.",
     ),
     _fields(
         Writer.NODETIDE,
@@ -168,14 +168,11 @@ DIFFERENCES: tuple[Difference, ...] = (
         (field.name for field in CATALOGUE["net"].fields if field.name.startswith(("tcp_", "udp_"))),
         "Of interface `all`. Older versions of Telegraf wrote them.",
     ),
-    _fields(Writer.TELEGRAF, "netstat", ("tcp_none",), "Sockets that have no state of TCP."),
+    _fields(Writer.TELEGRAF, "netstat", ("tcp_none",), "Unix sockets, which have no state of TCP."),
     _fields(Writer.TELEGRAF, "processes", ("dead", "paging", "unknown"), "No kernel of this century shows them."),
-    _fields(
-        Writer.TELEGRAF,
-        "system",
-        ("n_physical_cpus", "n_unique_users", "uptime_format"),
-        "Constant, or the text of another field.",
-    ),
+    _fields(Writer.TELEGRAF, "processes", ("parked",), "Threads of the kernel, now and then; Telegraf's is always 1."),
+    _fields(Writer.TELEGRAF, "system", ("n_physical_cpus", "n_unique_users"), "`n_cpus` and `n_users` are of both."),
+    _fields(Writer.TELEGRAF, "system", ("uptime_format",), "The text of `uptime`."),
     _series(Writer.TELEGRAF, "disk", "excluded by default", _BY_DEFAULT),
     _series(Writer.TELEGRAF, "diskio", "excluded by default", _BY_DEFAULT),
     _series(Writer.NODETIDE, "diskio", "devices that were never used", "All their counters are 0."),
@@ -195,9 +192,14 @@ OTHER_VALUES: tuple[OtherValue, ...] = (
     OtherValue(
         "cpu",
         ("usage_idle", "usage_iowait"),
-        "The kernel may move time from one to the other afterwards. Telegraf then shows a negative share; here it is 0.",
+        "The kernel may move time between the two afterwards. Telegraf then shows a negative share; here it is 0.",
     ),
     OtherValue("diskio", ("io_util",), "Telegraf's may be over 100 where a long request ends; here 100 is the most."),
+    OtherValue(
+        "netstat",
+        ("tcp_listen", "udp_socket"),
+        "Telegraf counts sockets of the same addresses and state once, and Unix datagram sockets as UDP's.",
+    ),
     OtherValue("mem", (), "What a kernel does not tell is 0 in Telegraf, and left out here."),
 )
 

@@ -7,9 +7,10 @@ from nodetide_core.durations import format_duration
 
 INTRO = """# Metrics
 
-Measurement, tag and field names follow Telegraf's, so that dashboards made for it work. Every point
-carries the tag `host`, `cluster` where one is set, and the labels of its policy. Counters only grow
-(until the node restarts); the API gives them as rates.
+Measurement, tag and field names follow Telegraf's, so that dashboards made for it work;
+[Telegraf compatibility](telegraf-compatibility.md) lists what differs. Every point carries the tag `host`,
+`cluster` where one is set, and the labels of its policy. Counters only grow (until the node restarts);
+the API gives them as rates.
 
 In the tiers `5m`, `1h` and `1d` a gauge `f` is the mean, beside `f_min`, `f_max` and `f_count`; a
 counter `f` is its last value, beside `f_increase` and `f_seconds`, the time over which that increase

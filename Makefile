@@ -29,8 +29,8 @@ bench: ## Measure beside the peers, in the same run
 realparts: dev ## Get the real programs that tests and benches run against
 	@$(BIN)/python hack/realparts/realparts.py
 
-docs: dev ## Write the generated pages of docs/ again
-	@$(BIN)/python hack/docs/generate.py
+docs: dev ## Write the generated pages of docs/ and the CRD again
+	@$(BIN)/python hack/docs/generate.py && $(BIN)/python hack/crd.py
 
 lock: ## Renew the lock files (needs uv)
 	@hack/lock.sh

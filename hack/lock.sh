@@ -8,5 +8,7 @@ lock() {
     --no-emit-find-links --custom-compile-command "make lock" -o "requirements/$out" "$@"
 }
 lock run.txt pyproject.toml requirements/build.in --extra standalone
-lock dev.txt pyproject.toml requirements/build.in --extra standalone --group dev -c requirements/run.txt
-lock bench.txt pyproject.toml requirements/build.in --extra standalone --group dev --group bench -c requirements/dev.txt
+all="--extra standalone --extra operator"
+lock dev.txt pyproject.toml requirements/build.in $all --group dev -c requirements/run.txt
+lock operator.txt pyproject.toml requirements/build.in --extra operator -c requirements/dev.txt
+lock bench.txt pyproject.toml requirements/build.in $all --group dev --group bench -c requirements/dev.txt

@@ -69,6 +69,15 @@ examples, with INFLUXDB_URL, INFLUXDB_ORG and INFLUXDB_TOKEN_FILE set:
   nodetide upkeep --once                          set everything up, catch up, and end
   nodetide upkeep --token-dir tokens/             and keep tokens for collectors and the API there""",
     ),
+    (
+        "operate",
+        "the operator: keep InfluxDB and every node as the MetricPolicies of a cluster say",
+        """Runs in the cluster, or where KUBECONFIG names one.
+
+examples, with INFLUXDB_URL, INFLUXDB_ORG and INFLUXDB_TOKEN_FILE set:
+  nodetide operate                                in a pod
+  nodetide operate --namespace nodetide --watch-namespaces 'nodetide,team-a'""",
+    ),
 )
 
 
@@ -186,7 +195,7 @@ def _start(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
     try:
         command = _command(arguments.command)
     except ModuleNotFoundError as error:
-        extra = {"collect": "collector", "serve": "api"}.get(arguments.command, "standalone")
+        extra = {"collect": "collector", "serve": "api", "operate": "operator"}.get(arguments.command, "standalone")
         print(
             f"error: the package {error.name} is missing; install it with: pip install 'nodetide[{extra}]'",
             file=sys.stderr,

@@ -25,6 +25,7 @@ def collector_config(settings: Settings) -> CollectorConfig:
         host=settings.host_name,
         cluster=settings.cluster or "",
         policies=settings.policy,
+        node_settings=settings.node_settings,
         bucket=settings.influxdb_bucket,
         exporter=None if listen is None else (listen.host, listen.port),
     )

@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from nodetide_collector.policies import PolicySource
-from nodetide_core.catalogue import CATALOGUE
-from nodetide_core.errors import StoreError, StoreRejected
+from nodetide_core.errors import LossRefused, StoreError
 from nodetide_core.policy import ALLOW_DATA_LOSS, Policy
 from nodetide_core.stores.influx.authorizations import TokenVault, keep_tokens
 from nodetide_core.stores.influx.control import Control
-from nodetide_core.stores.influx.desired import desired
 from nodetide_core.stores.influx.store import InfluxStore
 from nodetide_core.stores.influx.tokens import grants_for
 from nodetide_core.stores.upkeep import Upkeep
@@ -64,12 +62,15 @@ class Keeper:
         Raises:
             PolicyError: there is nothing to begin with, for the policies are wrong.
         """
-        changed = self._look()
-        if changed or self._told or self._monotonic() >= self._due:
+        # What fails may do so because of what was changed by hand, such as a bucket that was deleted.
+        if self._look() or not self._works() or self._monotonic() >= self._due:
             self._due = self._monotonic() + _AGAIN
             self._repair()
         self._upkeep.turn()
-        return not self._told and self._source.ok and self._upkeep.state.error is None
+        return self._works() and self._source.ok
+
+    def _works(self) -> bool:
+        return not self._told and self._upkeep.state.error is None
 
     def stop(self) -> None:
         """From another thread: the turn under way ends after what it is about, and nothing more is logged."""
@@ -96,25 +97,26 @@ class Keeper:
     def _ensure(self, policy: Policy) -> None:
         try:
             self._store.ensure([policy.stream])
-        except StoreRejected as error:
-            raise StoreRejected(f'{error} (what loses data needs the annotation {ALLOW_DATA_LOSS}: "true")') from None
+        except LossRefused as error:
+            raise LossRefused(f'{error}: it needs the annotation {ALLOW_DATA_LOSS}: "true"') from None
 
     def _tokens(self, vault: TokenVault) -> None:
-        streams = [policy.stream for policy in self._policies or ()]
-        buckets = self._control.buckets()
-        raw = [buckets[stream.bucket].id for stream in streams if stream.bucket in buckets]
-        names = [part.bucket.name for stream in streams for part in desired([stream], CATALOGUE)]
-        every = [buckets[name].id for name in names if name in buckets]
-        for done in keep_tokens(self._control, vault, _OWNER, grants_for(raw, every), int(self._clock())):
+        grants = grants_for([policy.stream for policy in self._policies or ()], self._control.observe())
+        for done in keep_tokens(self._control, vault, _OWNER, grants, int(self._clock())):
             _log.info("%s", done)
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
         try:
             action()
         except (StoreError, OSError) as error:
-            if self._told.get(what) != str(error) and not self._stopping:
-                _log.error("%s: %s", what, error)
-            self._told[what] = str(error)
+            self._failed(what, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever nobody foresaw, the rest must go on
+            self._failed(what, f"{type(error).__name__}: {error}", unforeseen=True)
         else:
             if self._told.pop(what, None) is not None:
                 _log.info("%s: works again", what)
+
+    def _failed(self, what: str, message: str, *, unforeseen: bool = False) -> None:
+        if self._told.get(what) != message and not self._stopping:
+            _log.error("%s: %s", what, message, exc_info=unforeseen)
+        self._told[what] = message

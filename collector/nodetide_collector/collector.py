@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from nodetide_collector.clock import Clock, SystemClock
 from nodetide_collector.health import Health
 from nodetide_collector.host import Host
+from nodetide_collector.node_settings import NodeSettings
 from nodetide_collector.passes import Outcome, Passes
-from nodetide_collector.policies import PolicySource
+from nodetide_collector.policies import Policies, PolicySource
 from nodetide_collector.probe import Registration, registered
 from nodetide_collector.schedule import Decision, Timeline, decide
 from nodetide_collector.self_metrics import Totals, self_samples
@@ -47,6 +48,7 @@ class CollectorConfig:
         host: the node's name, tag ``host`` of every point.
         cluster: tag ``cluster``; none where empty.
         policies: file or directory of MetricPolicies; None for the default policy.
+        node_settings: directory of the operator's document, which then gives the policies instead.
         bucket: bucket of the default policy, in place of its own.
         node_labels: the node's labels, or None where nobody knows them; then every policy applies.
         exporter: host and port of the Prometheus endpoint; None for none.
@@ -56,6 +58,7 @@ class CollectorConfig:
     host: str
     cluster: str = ""
     policies: Path | None = None
+    node_settings: Path | None = None
     bucket: str | None = None
     node_labels: Mapping[str, str] | None = None
     exporter: tuple[str, int] | None = None
@@ -93,7 +96,7 @@ class Collector:
         self._host = host or Host()
         self._passes = Passes(probes, self._host, self._clock.monotonic)
         self._streams = Streams(Node(config.host, config.cluster, config.node_labels), probes)
-        self._source = PolicySource(config.policies, config.bucket)
+        self._source = _policies(config)
         self._health = Health()
         self._totals = Totals()
         self._stopping = False
@@ -255,6 +258,12 @@ def _all_probes() -> Mapping[str, Registration]:
     import nodetide_collector.probes  # noqa: F401 - registers them
 
     return registered()
+
+
+def _policies(config: CollectorConfig) -> Policies:
+    if config.node_settings is not None:
+        return NodeSettings(config.node_settings, config.host)
+    return PolicySource(config.policies, config.bucket)
 
 
 def _make_exporter(config: CollectorConfig, clock: Clock) -> Exporter | None:

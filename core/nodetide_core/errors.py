@@ -13,6 +13,7 @@ __all__ = [
     "ConfigError",
     "LineProtocolError",
     "ListenError",
+    "LossRefused",
     "NodetideError",
     "PolicyError",
     "Problem",
@@ -109,3 +110,7 @@ class StoreCorrupt(StoreError):
 
 class StoreRejected(StoreError):
     """The store refuses this data or query for good; the message says why."""
+
+
+class LossRefused(StoreRejected):
+    """A change would delete points, and the policy does not allow that."""

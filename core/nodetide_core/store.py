@@ -42,6 +42,7 @@ class Stream:
         allow_data_loss: whether `StoreWriter.ensure` may shorten retentions and remove tiers; asked
             anew each time, and no part of what a store keeps.
         owner: the installation that keeps the stream, where several share a store; empty: whoever comes.
+        kept: whether its points stay when its policy is gone.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Stream:
     interval: int = 1
     allow_data_loss: bool = field(default=False, compare=False)
     owner: str = field(default="", kw_only=True)
+    kept: bool = field(default=True, kw_only=True)
 
 
 class Aggregate(str, Enum):

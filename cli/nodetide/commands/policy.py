@@ -12,7 +12,7 @@ from nodetide.exits import Exit
 from nodetide.influx import store_config
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.durations import format_duration
-from nodetide_core.errors import PolicyError, Problem, StoreRejected
+from nodetide_core.errors import LossRefused, PolicyError, Problem, StoreRejected
 from nodetide_core.policy import ALLOW_DATA_LOSS, Policy, default_policy, load_policies
 from nodetide_core.settings import Loaded
 from nodetide_core.stores.influx.caller import connect
@@ -79,7 +79,8 @@ def apply(paths: Sequence[Path], loaded: Loaded) -> Exit:
                     print(f"{policy.name}: {action}", flush=True)
             except StoreRejected as error:
                 outcome = Exit.FAILED
-                print(f"{policy.name}: {error}; {_annotation(policy)}", file=sys.stderr)
+                hint = f"; {_annotation(policy)}" if isinstance(error, LossRefused) else ""
+                print(f"{policy.name}: refused: {error}{hint}", file=sys.stderr)
             else:
                 print(f"{policy.name}: {'done' if actions else 'nothing to do'}", flush=True)
     return outcome
@@ -88,7 +89,10 @@ def apply(paths: Sequence[Path], loaded: Loaded) -> Exit:
 def _policies(paths: Sequence[Path], loaded: Loaded) -> list[Policy]:
     if not paths:
         return [default_policy(loaded.settings.influxdb_bucket)]
-    return [policy for path in paths for policy in load_policies(path)]
+    found = [policy for path in paths for policy in load_policies(path)]
+    # Of one path this is known already; of two, one would take the other's bucket only when carried out.
+    desired([policy.stream for policy in found], CATALOGUE)
+    return found
 
 
 @contextmanager
@@ -127,4 +131,4 @@ def _print_plan(policy: Policy, observed: Observed) -> bool:
 
 
 def _annotation(policy: Policy) -> str:
-    return f'what loses data needs the annotation {ALLOW_DATA_LOSS}: "true" on {policy.name}'
+    return f'to have it so, set the annotation {ALLOW_DATA_LOSS}: "true" on {policy.name}'

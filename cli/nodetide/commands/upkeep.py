@@ -54,7 +54,6 @@ def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
         keeper.stop()
         # A rollup may run for minutes; given up, it is made again at the next start.
         store.close()
-        caller.abort()
+        caller.end()
         well = running.result()
-    caller.close()
     return Exit.OK if well or not arguments.once else Exit.FAILED

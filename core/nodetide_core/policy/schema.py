@@ -79,7 +79,9 @@ def _groups() -> Schema:
                 "default": True,
             }
         properties[measurement.name] = _object(measurement.help, options)
-    return _object("Groups to sample, by name; left out: all of the default set.", properties)
+    return _object(
+        "Groups to sample, by name, each `{}` for its defaults; left out: all of the default set.", properties
+    )
 
 
 def _level(severity: str) -> Schema:

@@ -171,4 +171,6 @@ def _show(spec: Setting, value: Any) -> str:
         return spec.shown_default.strip("`") or "not set"
     if spec.secret:
         return "(set, not shown)"
+    if isinstance(value, tuple):
+        return ",".join(value) or "*"
     return format_duration(value) if spec.parse is parse_seconds else str(value)

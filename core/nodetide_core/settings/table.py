@@ -37,7 +37,7 @@ def _setting(name: str, help: str, parse: Callable[[str], Any], default: Any, *c
 
 
 #: Commands that talk to InfluxDB.
-_INFLUXDB = ("collect", "serve", "upkeep", "policy plan", "policy apply")
+_INFLUXDB = ("collect", "serve", "upkeep", "operate", "policy plan", "policy apply")
 
 
 def _host_name() -> str:
@@ -128,6 +128,14 @@ class Settings:
         "collect",
         "upkeep",
     )
+    node_settings: Path | None = _setting(
+        "NODETIDE_NODE_SETTINGS",
+        "Directory where the operator's ConfigMap is mounted, which then says what this node collects instead of "
+        "NODETIDE_POLICY; read again when it changes.",
+        values.parse_path,
+        None,
+        "collect",
+    )
     token_dir: Path | None = _setting(
         "NODETIDE_TOKEN_DIR",
         "Where `upkeep` keeps tokens that it makes in InfluxDB: `collector` may write to the policies' buckets and "
@@ -146,7 +154,60 @@ class Settings:
         shown_default="the machine's host name",
     )
     cluster: str | None = _setting(
-        "NODETIDE_CLUSTER", "The `cluster` tag; none if unset.", values.parse_text, None, "run", "collect"
+        "NODETIDE_CLUSTER",
+        "The cluster's name: the `cluster` tag, none if unset; and what keeps apart clusters that share an "
+        "organization of InfluxDB.",
+        values.parse_text,
+        None,
+        "run",
+        "collect",
+        "operate",
+    )
+    namespace: str | None = _setting(
+        "NODETIDE_NAMESPACE",
+        "The operator's own namespace, where it keeps its ConfigMap and Secrets.",
+        values.parse_text,
+        None,
+        "operate",
+        shown_default="the pod's",
+    )
+    watch_namespaces: tuple[str, ...] | None = _setting(
+        "NODETIDE_WATCH_NAMESPACES",
+        "Namespaces whose MetricPolicies are reconciled; `*` is all of them.",
+        values.parse_namespaces,
+        None,
+        "operate",
+        shown_default="NODETIDE_NAMESPACE",
+    )
+    settings_map: str = _setting(
+        "NODETIDE_SETTINGS_MAP",
+        "Name of the ConfigMap that the operator writes and collectors mount.",
+        values.parse_text,
+        "nodetide-node-settings",
+        "operate",
+    )
+    token_secrets: str = _setting(
+        "NODETIDE_TOKEN_SECRETS",
+        "Beginning of the names of the Secrets that hold the tokens which the operator makes: `-collector` and `-api` "
+        "are added.",
+        values.parse_text,
+        "nodetide-token",
+        "operate",
+    )
+    resync: int = _setting(
+        "NODETIDE_RESYNC",
+        "Time between two looks at everything, for what was changed by hand.",
+        values.parse_seconds,
+        60,
+        "operate",
+        shown_default="`60s`",
+    )
+    operator_listen: Address = _setting(
+        "NODETIDE_OPERATOR_LISTEN",
+        "Where the operator serves `/metrics`, `/liveness` and `/readiness`.",
+        values.parse_address,
+        Address("0.0.0.0", 8080),  # noqa: S104 - in a pod
+        "operate",
     )
     proc_root: Path = _setting(
         "NODETIDE_PROC_ROOT", "Where the host's `/proc` is mounted.", values.parse_path, Path("/proc"), "run", "collect"
@@ -216,6 +277,7 @@ class Settings:
         "collect",
         "serve",
         "upkeep",
+        "operate",
     )
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "Address",
     "parse_address",
     "parse_level",
+    "parse_namespaces",
     "parse_off_or_address",
     "parse_output",
     "parse_path",
@@ -108,6 +109,16 @@ def parse_size(value: str) -> int:
     if size < 2**20:
         raise ValueError("is too small")
     return size
+
+
+def parse_namespaces(value: str) -> tuple[str, ...]:
+    """names of namespaces with commas between them, or `*` for all of them."""
+    if value.strip() == "*":
+        return ()
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+    if not names or not all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name) for name in names):
+        raise ValueError("is not a list of namespaces")
+    return names
 
 
 def parse_level(value: str) -> str:

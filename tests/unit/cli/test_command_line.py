@@ -16,9 +16,23 @@ from nodetide_core.settings import all_settings
 GOOD = "apiVersion: nodetide.io/v1alpha1\nkind: MetricPolicy\nmetadata: {name: a}\nspec: {}\n"
 
 
-def parsers() -> dict[str, argparse.ArgumentParser]:
-    action = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return dict(action.choices)
+#: All that take settings.
+COMMANDS = ["run", "collect", "serve", "upkeep", "operate", "policy plan", "policy apply"]
+
+
+def parsers(parser: argparse.ArgumentParser | None = None, before: str = "") -> dict[str, argparse.ArgumentParser]:
+    """Every command's, by its words."""
+    found: dict[str, argparse.ArgumentParser] = {}
+    for action in (parser or build_parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                found |= parsers(sub, f"{before}{name} ") or {f"{before}{name}": sub}
+    return found
+
+
+def test_these_are_all_commands():
+    assert set(parsers()) == {*COMMANDS, "policy validate"}
+    assert {command for _, setting, _ in all_settings() for command in setting.commands} == set(COMMANDS)
 
 
 def test_no_flag_takes_a_secret():
@@ -28,14 +42,14 @@ def test_no_flag_takes_a_secret():
     assert not secrets & flags
 
 
-@pytest.mark.parametrize("command", ["run", "collect", "serve"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_setting_of_a_command_is_a_flag_and_in_its_help(command: str):
     text = parsers()[command].format_help()
     for _, setting, _ in all_settings():
         assert (setting.name in text) == (command in setting.commands)
 
 
-@pytest.mark.parametrize("command", ["run", "collect", "serve", "policy validate"])
+@pytest.mark.parametrize("command", [*COMMANDS, "policy validate"])
 def test_help_gives_examples(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as done:
         main([*command.split(), "--help"])

@@ -6,6 +6,7 @@ from nodetide_core import errors
 from nodetide_core.errors import (
     ConfigError,
     LineProtocolError,
+    LossRefused,
     NodetideError,
     PolicyError,
     Problem,
@@ -34,6 +35,7 @@ def test_every_error_is_a_nodetide_error():
         (StoreBusy, False),
         (StoreCorrupt, False),
         (StoreRejected, False),
+        (LossRefused, False),
         (StoreError, False),
         (ConfigError, False),
         (PolicyError, False),

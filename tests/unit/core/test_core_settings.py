@@ -24,6 +24,7 @@ from nodetide_core.settings import (
 )
 
 SPECS: dict[str, Setting] = {spec.name: spec for _, spec, _ in all_settings()}
+COMMANDS = {"run", "collect", "serve", "upkeep", "operate", "policy plan", "policy apply"}
 SECRETS = [name for name, spec in SPECS.items() if spec.secret]
 
 
@@ -40,8 +41,16 @@ def test_every_default():
         "spool_max_bytes": 256 * 2**20,
         "flush_interval": 5,
         "policy": None,
+        "node_settings": None,
+        "token_dir": None,
         "host_name": socket.gethostname(),
         "cluster": None,
+        "namespace": None,
+        "watch_namespaces": None,
+        "settings_map": "nodetide-node-settings",
+        "token_secrets": "nodetide-token",
+        "resync": 60,
+        "operator_listen": {"host": "0.0.0.0", "port": 8080},
         "proc_root": Path("/proc"),
         "sys_root": Path("/sys"),
         "root": Path("/"),
@@ -71,7 +80,7 @@ def test_every_setting_is_described(spec: Setting):
     assert re.fullmatch(r"(INFLUXDB|NODETIDE)_[A-Z_]+", spec.name)
     assert spec.help.endswith(".") and spec.help[0].isupper()
     assert spec.allowed and not spec.allowed.endswith(".")
-    assert spec.commands and set(spec.commands) <= {"run", "collect", "serve"}
+    assert spec.commands and set(spec.commands) <= COMMANDS
     assert spec.secret == spec.name.endswith("TOKEN")
 
 
@@ -82,6 +91,14 @@ VALUES: list[tuple[str, str, Any]] = [
     ("INFLUXDB_TOKEN", " abc== ", "abc=="),
     ("INFLUXDB_ORG", "my org", "my org"),
     ("INFLUXDB_BUCKET", "b", "b"),
+    ("NODETIDE_NAMESPACE", "n", "n"),
+    ("NODETIDE_WATCH_NAMESPACES", "a", ("a",)),
+    ("NODETIDE_WATCH_NAMESPACES", " b-1, a,,b-1 ", ("b-1", "a")),
+    ("NODETIDE_WATCH_NAMESPACES", "*", ()),
+    ("NODETIDE_SETTINGS_MAP", "m", "m"),
+    ("NODETIDE_TOKEN_SECRETS", "t", "t"),
+    ("NODETIDE_RESYNC", "5m", 300),
+    ("NODETIDE_OPERATOR_LISTEN", ":8080", Address("0.0.0.0", 8080)),
     ("NODETIDE_POLICY", "policies/", Path("policies")),
     ("NODETIDE_HOST_NAME", "node-1", "node-1"),
     ("NODETIDE_CLUSTER", "prod", "prod"),
@@ -101,6 +118,8 @@ VALUES: list[tuple[str, str, Any]] = [
     ("NODETIDE_METRICS_LISTEN", ":9100", Address("0.0.0.0", 9100)),
     ("INFLUXDB_CA_FILE", "/tls/ca.pem", Path("/tls/ca.pem")),
     ("NODETIDE_SPOOL_DIR", "/spool", Path("/spool")),
+    ("NODETIDE_NODE_SETTINGS", "/etc/nodetide/nodes", Path("/etc/nodetide/nodes")),
+    ("NODETIDE_TOKEN_DIR", "tokens/", Path("tokens")),
     ("NODETIDE_SPOOL_MAX_BYTES", "1Gi", 2**30),
     ("NODETIDE_SPOOL_MAX_BYTES", "64MiB", 64 * 2**20),
     ("NODETIDE_SPOOL_MAX_BYTES", "5000k", 5_000_000),
@@ -123,6 +142,14 @@ WRONG: list[tuple[str, str, str]] = [
     ("INFLUXDB_TOKEN", "  ", "is empty; allowed is text, not empty"),
     ("INFLUXDB_ORG", " ", "is empty"),
     ("INFLUXDB_BUCKET", " ", "is empty"),
+    ("NODETIDE_NAMESPACE", " ", "is empty"),
+    ("NODETIDE_WATCH_NAMESPACES", ",", "is not a list of namespaces"),
+    ("NODETIDE_WATCH_NAMESPACES", "a,*", "is not a list of namespaces"),
+    ("NODETIDE_WATCH_NAMESPACES", "A", "is not a list of namespaces"),
+    ("NODETIDE_SETTINGS_MAP", " ", "is empty"),
+    ("NODETIDE_TOKEN_SECRETS", " ", "is empty"),
+    ("NODETIDE_RESYNC", "0s", "is shorter than a second"),
+    ("NODETIDE_OPERATOR_LISTEN", "off", "is not host:port"),
     ("NODETIDE_POLICY", " ", "is empty; allowed is a path"),
     ("NODETIDE_HOST_NAME", "\t", "is empty"),
     ("NODETIDE_CLUSTER", " ", "is empty"),
@@ -142,6 +169,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("NODETIDE_METRICS_LISTEN", "no", "is not host:port; allowed is `host:port`, or `off`"),
     ("INFLUXDB_CA_FILE", " ", "is empty"),
     ("NODETIDE_SPOOL_DIR", " ", "is empty"),
+    ("NODETIDE_NODE_SETTINGS", " ", "is empty"),
+    ("NODETIDE_TOKEN_DIR", " ", "is empty"),
     ("NODETIDE_SPOOL_MAX_BYTES", "much", "is not a size; allowed is a size of at least 1Mi, such as `256Mi` or `1Gi`"),
     ("NODETIDE_SPOOL_MAX_BYTES", "512k", "is too small"),
     ("NODETIDE_FLUSH_INTERVAL", "0s", "is shorter than a second"),
@@ -394,7 +423,7 @@ def test_settings_in_force_are_shown_with_their_source():
     assert shown["NODETIDE_PROC_ROOT"] == ("/proc", "default")
 
 
-@pytest.mark.parametrize("command", ["run", "collect", "serve"])
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_each_command_shows_what_it_uses(command: str):
     shown = [item.name for item in load_settings({}).of(command)]
     assert shown == [name for name, spec in SPECS.items() if command in spec.commands]

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.due import (
+    SETTLE,
     Run,
     advance_with_tasks,
     changed_by,
     next_run,
     oldest_windows,
-    remaining,
     wider_marks,
+    windows_due,
 )
 from nodetide_core.stores.influx.late import suspects
 from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, State
@@ -42,7 +43,7 @@ def carried_out(state: State, run: Run, number: int) -> None:
 @given(
     st.integers(0, 40),
     st.sets(st.tuples(st.integers(0, 39), st.sampled_from(["", "a", "b"])), max_size=12),
-    st.integers(2, 3_600),  # a watermark is never less than the settling time behind
+    st.integers(SETTLE, 3_600),  # a watermark is never less than the settling time behind
 )
 def test_every_window_that_ended_or_changed_is_made_once_its_source_is_complete(made, changed, elapsed):
     state = State({60: T + 60 * made, 300: align_down(T + 60 * made, 300)})
@@ -52,17 +53,17 @@ def test_every_window_that_ended_or_changed_is_made_once_its_source_is_complete(
     until = dict(state.until)
     runs: list[Run] = []
     while (run := next_run(STREAM, state, now, spans=SPANS)) is not None:
-        assert remaining(STREAM, state, now) > 0
+        assert sum(windows_due(STREAM, state, now).values()) > 0
         assert 0 < run.stop - run.start <= 4 * run.tier.window
         assert run.start % run.tier.window == run.stop % run.tier.window == 0
-        source_until = now - 2 if run.tier.window == 60 else state.until[60]
+        source_until = now - SETTLE if run.tier.window == 60 else state.until[60]
         assert run.stop <= source_until
         runs.append(run)
         carried_out(state, run, 2)
         assert len(runs) < 200
-    assert remaining(STREAM, state, now) == 0
+    assert sum(windows_due(STREAM, state, now).values()) == 0
     assert state.until == {
-        60: max(until[60], align_down(now - 2, 60)),
+        60: max(until[60], align_down(now - SETTLE, 60)),
         300: max(until[300], align_down(state.until[60], 300)),
     }
     for mark in marks:

@@ -66,13 +66,21 @@ def test_a_task_and_a_run_by_hand_differ_in_their_times_alone() -> None:
         task = task_text(STREAM, tier, CATALOGUE, name="x").splitlines()
         run = run_text(STREAM, tier, CATALOGUE, start=0, stop=tier.window).splitlines()
         differing = {line.split(" = ")[0] for line in set(task) ^ set(run)}
-        assert differing <= {"option task", "start", "stop", 'import "date"', 'import "experimental"'}
+        assert differing <= {
+            "option task",
+            "ended",
+            "claims",
+            "start",
+            "stop",
+            'import "date"',
+            'import "experimental"',
+        }
         assert f"experimental.addDuration(d: -{LOOK_BACK * tier.window}s, to: stop)" in "\n".join(task)
 
 
 def test_offsets_are_staggered_and_within_the_window() -> None:
     offsets = [task_offset(STREAM, tier) for tier in DEFAULT_TIERS.rollups]
-    assert offsets == [30, 90, 150]
+    assert offsets == [60, 180, 300]
     narrow = Stream("p", "b", Tiers((DEFAULT_TIERS.raw, Tier("10s", 10, 0))))
     assert task_offset(narrow, narrow.tiers.tiers[1]) == 5
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nodetide_core.catalogue import CATALOGUE
-from nodetide_core.errors import StoreRejected
+from nodetide_core.errors import LossRefused, StoreRejected
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.desired import Bucket, Task, desired
 from nodetide_core.stores.influx.planning import (
@@ -25,6 +25,7 @@ from nodetide_core.stores.influx.planning import (
     SeenTask,
     UpdateBucket,
     UpdateTask,
+    loss,
     plan,
     streams_of,
 )
@@ -102,12 +103,33 @@ def test_what_loses_data_must_be_allowed(before: Stream, after: Stream) -> None:
     )
     careful = replace(after, allow_data_loss=False)
     if loses:
-        with pytest.raises(StoreRejected, match=r"lose data.*does not allow"):
+        with pytest.raises(LossRefused, match=r"lose data.*does not allow"):
             planned([careful], observed)
     else:
         assert planned([careful], observed) == planned([after], observed)
+    assert loses == any(loss(action) for action in planned([after], observed))
     deleted = [a for a in planned([after], observed) if isinstance(a, DeleteBucket)]
     assert {a.name for a in deleted} == {tier.bucket("b") for tier in before.tiers.tiers if tier.window not in kept}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"),
+    [
+        (0, DAY, "points of b older than 1d"),
+        (2 * DAY, DAY, "points of b older than 1d"),
+        (DAY, DAY, None),
+        (DAY, 2 * DAY, None),
+        (DAY, 0, None),
+        (0, 0, None),
+    ],
+)
+def test_what_is_lost_is_told(before: int, after: int, lost: str | None) -> None:
+    first, then = Bucket("b", before, 3_600, "x"), Bucket("b", after, 3_600, "y")
+    assert loss(UpdateBucket("1", first, then)) == lost
+    task = Task("t", "", "")
+    for harmless in (CreateBucket(then), CreateTask(task), UpdateTask("1", task), DeleteTask("1", "t")):
+        assert loss(harmless) is None
+    assert loss(DeleteBucket("1", "b")) == "all points of b"
 
 
 def test_the_default_plan_reads_well() -> None:

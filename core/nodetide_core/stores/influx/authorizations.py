@@ -39,9 +39,15 @@ def keep_tokens(control: Control, vault: TokenVault, owner: str, grants: Sequenc
     done = []
     for grant in plan.make:
         made = control.authorize(describe_token(owner, grant.name), grant.read, grant.write)
-        vault.keep(grant.name, made["token"])
-        # Only now, so that a token that nobody was given is known as such.
-        control.describe_authorization(made["id"], describe_token(owner, grant.name, fingerprint(made["token"])))
+        try:
+            # First, so that what is kept is always known.
+            control.describe_authorization(made["id"], describe_token(owner, grant.name, fingerprint(made["token"])))
+            vault.keep(grant.name, made["token"])
+        except Exception:
+            # It is nobody's, and where this never works there would be ever more of them.
+            if vault.held(grant.name) != made["token"]:
+                control.revoke(made["id"])
+            raise
         done.append(f"made token {grant.name}")
     for id in plan.delete:
         control.revoke(id)

@@ -53,6 +53,8 @@ class Control:
 
     def buckets(self) -> dict[str, SeenBucket]:
         """By name, as far as the token may read them; InfluxDB's own are left out."""
+        # With this every look begins, and an InfluxDB that was set up anew has other ids.
+        self._org_id = None
         found = (_seen_bucket(item) for item in self._bucket_pages() if item.get("type") != "system")
         return {seen.bucket.name: seen for seen in found}
 

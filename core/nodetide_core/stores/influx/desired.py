@@ -88,7 +88,7 @@ def _parts(stream: Stream, catalogue: Catalogue) -> list[Part]:
     for tier in stream.tiers.tiers:
         raw = tier.window == 0
         name = tier.bucket(stream.bucket)
-        description = describe_stream(stream) if raw else describe_part(stream.bucket)
+        description = describe_stream(stream) if raw else describe_part(stream.bucket, stream.owner)
         task = None
         if not raw:
             named = task_name(name)

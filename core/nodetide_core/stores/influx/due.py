@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from nodetide_core.rollup import SETTLE
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.flux import LOOK_BACK
 from nodetide_core.stores.influx.state import EVERYONE, Mark, State
@@ -13,16 +12,20 @@ from nodetide_core.stores.retention import first_whole_window
 from nodetide_core.tiers import Tier, align_down
 
 __all__ = [
+    "SETTLE",
     "Run",
     "advance_with_tasks",
     "changed_by",
+    "claims",
     "next_run",
     "oldest_windows",
-    "remaining",
     "target",
     "wider_marks",
+    "windows_due",
 ]
 
+#: Seconds after its end that a window of raw points is made: collectors write every 5 s, each at its own moment.
+SETTLE = 10
 #: Above so many hosts, windows are made again for all.
 _HOSTS = 50
 
@@ -72,9 +75,25 @@ def advance_with_tasks(stream: Stream, state: State, now: int, succeeded: Mappin
     for tier in stream.tiers.rollups:
         until, end = state.until.get(tier.window), target(stream, tier, state, now)
         made = min(align_down(succeeded.get(tier.window, 0), tier.window), end or 0)
+        if made <= state.claimed.get(tier.window, 0):
+            continue  # the task found the claim, and did nothing
         if until is not None and made > until >= made - LOOK_BACK * tier.window:
             state.until[tier.window] = moved[tier.window] = made
     return moved
+
+
+def claims(stream: Stream, state: State, now: int) -> dict[int, int]:
+    """Up to when upkeep may claim windows, by window: only the newest one, where all before it are made.
+
+    So what it fails over, or leaves when it ends, is at most one window behind when the task looks
+    again, and `LOOK_BACK` reaches that.
+    """
+    found = {}
+    for tier in stream.tiers.rollups:
+        ended, until = align_down(now, tier.window), state.until.get(tier.window)
+        if until is not None and until >= ended - tier.window:
+            found[tier.window] = ended
+    return found
 
 
 def next_run(stream: Stream, state: State, now: int, *, spans: Mapping[int, int]) -> Run | None:
@@ -127,16 +146,18 @@ def wider_marks(stream: Stream, run: Run, state: State, number: int) -> tuple[Ti
     return (wider, marks) if marks else None
 
 
-def remaining(stream: Stream, state: State, now: int) -> int:
-    """Windows still to be made, changed ones included."""
+def windows_due(stream: Stream, state: State, now: int) -> dict[str, int]:
+    """Windows still to be made, changed ones included, by tier."""
     oldest = oldest_windows(stream, now)
-    count = 0
+    found = {}
     for tier in stream.tiers.rollups:
         until, end = state.until.get(tier.window), target(stream, tier, state, now)
+        count = 0
         if until is not None and end is not None:
             count += max(0, end - max(until, oldest[tier.window])) // tier.window
             count += len({mark.start for mark in _due(tier, state, until, end)})
-    return count
+        found[tier.name] = count
+    return found
 
 
 def changed_by(stream: Stream, points: Iterable[tuple[int, str, bool]], now: int) -> set[tuple[int, str]]:

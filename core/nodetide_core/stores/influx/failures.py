@@ -14,6 +14,8 @@ __all__ = ["check", "in_answer"]
 _BUSY = re.compile(r"queue|too many|memory|timeout|deadline|shutdown|engine is closed", re.IGNORECASE)
 #: Seconds after which it makes sense to look whether a person has changed the token.
 _TOKEN_RETRY = 30.0
+#: How a token is refused that is right, but may not do this; a wrong one gets no more than "unauthorized access".
+_NOT_ALLOWED = re.compile(r"(read|write):\S+ is unauthorized")
 _MESSAGE = 500
 
 
@@ -42,9 +44,9 @@ def in_answer(message: str, doing: str) -> StoreError:
 def _error(reply: Reply, doing: str) -> StoreError:
     status, message = reply.status, _message(reply)
     said = f"{doing}: HTTP {status}{': ' if message else ''}{message}"
-    if status == 401:
+    if status == 401 and not _NOT_ALLOWED.fullmatch(message):
         return StoreUnavailable(f"{said}; the token is missing, wrong or revoked: check INFLUXDB_TOKEN", _TOKEN_RETRY)
-    if status == 403:
+    if status in (401, 403):
         return StoreUnavailable(f"{said}; the token does not allow it", _TOKEN_RETRY)
     if status in (408, 429) or status >= 500 or (status == 400 and _BUSY.search(message)):
         after = reply.headers.get("retry-after", "")

@@ -1,7 +1,8 @@
 """Flux texts that make the windows of a tier: the definitions of `nodetide_core.rollup`, for InfluxDB.  Pure.
 
-The same text runs as a task, over the windows that have just ended, and by hand, over chosen ones.
-The same series and time overwrites, so any window may be made again at any time.
+Upkeep makes them at a tenth of the price (`nodetide_core.stores.influx.making`); these are for when it
+does not run.  The same text runs as a task, over the windows that have just ended, and by hand, over
+chosen ones.  The same series and time overwrites, so any window may be made again at any time.
 
 What can be is pushed down to storage, which takes a ``from()`` of its own for each aggregate.
 Row by row (`elapsed`, `filter` on values) Flux is thirty times slower, so such functions see the
@@ -18,22 +19,30 @@ from dataclasses import dataclass, field
 from nodetide_core.catalogue import Catalogue, Kind, Type
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.quoting import flux_string, flux_time
+from nodetide_core.stores.influx.state import CLAIM, MEASUREMENT
 from nodetide_core.tiers import Tier
 
 __all__ = ["LOOK_BACK", "run_text", "task_offset", "task_text"]
 
-#: Windows that a task makes anew at each run, so that points a little late and one missed run cost nothing.
+#: Windows that a task makes anew at each run, so that points a little late, one missed run and a claim that was not
+#: kept cost nothing.
 LOOK_BACK = 2
 #: Seconds after the end of a window that a task waits; wider tiers wait for the ones before them.
-_OFFSET = 30
+_OFFSET = 60
 
 
 def task_text(stream: Stream, tier: Tier, catalogue: Catalogue, *, name: str) -> str:
-    """The task that makes each window of ``tier`` when it has ended."""
+    """The task that makes each window of ``tier`` when it has ended, unless upkeep has claimed it."""
     window = f"{tier.window}s"
     header = [
         f"option task = {{name: {flux_string(name)}, every: {window}, offset: {task_offset(stream, tier)}s}}",
-        f"stop = date.truncate(t: now(), unit: {window})",
+        f"ended = date.truncate(t: now(), unit: {window})",
+        f"claims = from(bucket: {flux_string(tier.bucket(stream.bucket))})"
+        " |> range(start: ended, stop: experimental.addDuration(d: 1s, to: ended))"
+        f' |> filter(fn: (r) => r._measurement == "{MEASUREMENT}" and r.state == "{CLAIM}")'
+        ' |> findColumn(fn: (key) => true, column: "_value")',
+        # There is nothing so early, and to find nothing costs InfluxDB next to nothing.
+        f"stop = if length(arr: claims) > 0 then {flux_time(0)} else ended",
         f"start = experimental.addDuration(d: -{LOOK_BACK * tier.window}s, to: stop)",
     ]
     return _text([*header, *_body(stream, tier, catalogue, ())])

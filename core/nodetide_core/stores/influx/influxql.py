@@ -21,6 +21,9 @@ __all__ = [
     "newest_by_host",
     "newest_points",
     "newest_reports",
+    "points_before",
+    "points_of",
+    "policy_reports",
     "raw_samples",
     "raw_steps",
     "report_counts",
@@ -123,6 +126,34 @@ def newest_points(bucket: str, measurements: Iterable[str], hosts: frozenset[str
     return Request(bucket, "; ".join(_select("*", name, where, "*", more) for name in measurements), values.bound)
 
 
+def points_of(
+    bucket: str, fields: Mapping[str, Sequence[str]], hosts: frozenset[str], start: int, stop: int
+) -> Request:
+    """The points of ``[start, stop)``: a statement for each measurement, a column for each of its fields.
+
+    Args:
+        fields: by measurement.
+        hosts: an empty name is that of series without a host.
+    """
+    return _each(bucket, fields, hosts, start, stop)
+
+
+def points_before(
+    bucket: str, fields: Mapping[str, Sequence[str]], hosts: frozenset[str], start: int, stop: int
+) -> Request:
+    """The same, but of each series its last point alone."""
+    return _each(bucket, fields, hosts, start, stop, more=" ORDER BY time DESC LIMIT 1")
+
+
+def _each(
+    bucket: str, fields: Mapping[str, Sequence[str]], hosts: frozenset[str], start: int, stop: int, *, more: str = ""
+) -> Request:
+    values = _Values()
+    where = _where(start, stop, {"host": hosts}, values)
+    texts = [_select(", ".join(map(influxql_name, names)), name, where, "*", more) for name, names in fields.items()]
+    return Request(bucket, "; ".join(texts), values.bound)
+
+
 def first_points(bucket: str, measurements: Iterable[str], start: int) -> Request:
     """The first point of each measurement since ``start``."""
     more = " ORDER BY time ASC LIMIT 1"
@@ -148,6 +179,14 @@ def newest_reports(bucket: str, start: int) -> Request:
     values = _Values()
     where = _where(start, None, REPORT_TAGS, values)
     return Request(bucket, _select(f'last("{REPORT_FIELD}")', REPORT, where, "host"), values.bound)
+
+
+def policy_reports(bucket: str, start: int) -> Request:
+    """The newest policy hash that each host's collector reported, and the series that it left out then."""
+    values = _Values()
+    where = _where(start, None, REPORT_TAGS, values)
+    columns = 'last("policy_hash"), "over_budget"'
+    return Request(bucket, _select(columns, REPORT, where, "host"), values.bound)
 
 
 def report_counts(bucket: str, start: int, stop: int, window: int) -> Request:

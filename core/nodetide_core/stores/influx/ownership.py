@@ -9,10 +9,11 @@ from typing import Any
 from nodetide_core.store import Stream
 from nodetide_core.tiers import Tier, Tiers
 
-__all__ = ["base_of", "describe_part", "describe_stream", "read_stream"]
+__all__ = ["base_of", "describe_part", "describe_stream", "owner_of", "read_stream"]
 
 _STREAM = "Nodetide keeps this stream: "
 _PART = "Nodetide makes this for the stream of: "
+_OWNER = " (kept by "
 
 
 def describe_stream(stream: Stream) -> str:
@@ -22,6 +23,7 @@ def describe_stream(stream: Stream) -> str:
         {
             "name": stream.name,
             **({"owner": stream.owner} if stream.owner else {}),
+            **({} if stream.kept else {"kept": False}),
             "interval": stream.interval,
             "counter_gap": stream.tiers.counter_gap,
             "tiers": tiers,
@@ -29,9 +31,9 @@ def describe_stream(stream: Stream) -> str:
     )
 
 
-def describe_part(bucket: str) -> str:
+def describe_part(bucket: str, owner: str = "") -> str:
     """The description of a tier's bucket or task, of the stream whose raw bucket is ``bucket``."""
-    return _PART + bucket
+    return _PART + bucket + (f"{_OWNER}{owner})" if owner else "")
 
 
 def read_stream(bucket: str, description: str) -> Stream | None:
@@ -43,7 +45,7 @@ def read_stream(bucket: str, description: str) -> Stream | None:
         tiers = tuple(Tier(str(name), int(window), int(retention)) for name, window, retention in told["tiers"])
         stream = Stream(
             str(told["name"]), bucket, Tiers(tiers, int(told["counter_gap"])), int(told["interval"]),
-            owner=str(told.get("owner", "")),
+            owner=str(told.get("owner", "")), kept=told.get("kept") is not False,
         )  # fmt: skip
     except (ValueError, TypeError, LookupError):
         return None  # edited by hand; `ensure` writes it anew
@@ -52,4 +54,15 @@ def read_stream(bucket: str, description: str) -> Stream | None:
 
 def base_of(description: str) -> str | None:
     """The raw bucket of the stream that a tier's bucket or a task is a part of, or None where it is of none."""
-    return description[len(_PART) :] if description.startswith(_PART) else None
+    return _told(description)[0] if description.startswith(_PART) else None
+
+
+def owner_of(description: str) -> str:
+    """The installation that keeps a tier's bucket or a task; empty where none does."""
+    return _told(description)[1] if description.startswith(_PART) else ""
+
+
+def _told(description: str) -> tuple[str, str]:
+    told = description[len(_PART) :]
+    base, mark, owner = told.rpartition(_OWNER)
+    return (base, owner[:-1]) if mark and owner.endswith(")") else (told, "")

@@ -5,14 +5,15 @@ Planning again after the plan was carried out gives nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from nodetide_core.durations import format_duration
-from nodetide_core.errors import StoreRejected
+from nodetide_core.errors import LossRefused, StoreRejected
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.desired import Bucket, Part, Task, task_name
-from nodetide_core.stores.influx.ownership import base_of, read_stream
+from nodetide_core.stores.influx.ownership import base_of, owner_of, read_stream
 
 __all__ = [
     "Action",
@@ -51,7 +52,7 @@ class SeenTask:
     succeeded: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observed:
     """
     Attributes:
@@ -61,6 +62,16 @@ class Observed:
 
     buckets: Mapping[str, SeenBucket]
     tasks: Sequence[SeenTask]
+
+    @cached_property
+    def tasks_of(self) -> Mapping[str, Sequence[SeenTask]]:
+        """The tasks of each stream, by its raw bucket."""
+        found: dict[str, list[SeenTask]] = {}
+        for seen in self.tasks:
+            base = base_of(seen.task.description)
+            if base is not None:
+                found.setdefault(base, []).append(seen)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +142,35 @@ class DeleteTask:
 Action = CreateBucket | UpdateBucket | DeleteBucket | CreateTask | UpdateTask | DeleteTask
 
 
-def sweep(owner: str, alive: Collection[str], observed: Observed) -> tuple[Action, ...]:
-    """Ends the tasks of streams that an installation kept and keeps no more; their points stay.
+def sweep(owner: str, dead: Callable[[Stream], bool], observed: Observed) -> tuple[Action, ...]:
+    """Ends what an installation made for streams that it keeps no more; their points stay, unless they were not to.
 
     Args:
         owner: the installation; streams of others, and of nobody, are not touched.
-        alive: raw buckets of the streams that it keeps.
+        dead: whether the policy of one of its streams is gone.
     """
-    dead = {stream.bucket for stream in streams_of(observed) if stream.owner == owner and stream.bucket not in alive}
-    return tuple(
-        DeleteTask(seen.id, seen.task.name)
-        for seen in observed.tasks
-        if (base := base_of(seen.task.description)) is not None
-        # Where the raw bucket was deleted by hand, nothing tells whose the task was, and it can do nothing.
-        and (base in dead or base not in observed.buckets)
-    )
+    actions: list[Action] = []
+    gone = [stream for stream in streams_of(observed) if stream.owner == owner and dead(stream)]
+    bases = {stream.bucket for stream in gone}
+    for base, tasks in sorted(observed.tasks_of.items()):
+        # Where the raw bucket was deleted by hand, a task alone tells whose it is, and can do nothing.
+        alone = base not in observed.buckets
+        actions += [
+            DeleteTask(seen.id, seen.task.name)
+            for seen in tasks
+            if base in bases or (alone and owner_of(seen.task.description) == owner)
+        ]
+    for stream in gone:
+        if not stream.kept:
+            # Raw last, for without it nothing tells of the others.
+            names = [tier.bucket(stream.bucket) for tier in (*stream.tiers.rollups, stream.tiers.tiers[0])]
+            found = [seen for name in names if (seen := observed.buckets.get(name)) is not None]
+            actions += [
+                DeleteBucket(seen.id, seen.bucket.name)
+                for seen in found
+                if seen.bucket.name == stream.bucket or base_of(seen.bucket.description) == stream.bucket
+            ]
+    return tuple(actions)
 
 
 def loss(action: Action) -> str | None:
@@ -163,7 +188,13 @@ def streams_of(observed: Observed) -> list[Stream]:
     return [stream for stream in found if stream is not None]
 
 
-def plan(streams: Sequence[Stream], parts: Sequence[Part], observed: Observed) -> tuple[Action, ...]:
+def plan(
+    streams: Sequence[Stream],
+    parts: Sequence[Part],
+    observed: Observed,
+    *,
+    dead: Callable[[Stream], bool] = lambda _: False,
+) -> tuple[Action, ...]:
     """What to do, in order: buckets before the tasks that write to them.
 
     Tasks and buckets of streams not named are not touched.  What has the right name and is nobody's
@@ -171,27 +202,33 @@ def plan(streams: Sequence[Stream], parts: Sequence[Part], observed: Observed) -
 
     Args:
         parts: what `nodetide_core.stores.influx.desired.desired` gives for ``streams``.
+        dead: whether the policy of a stream of the same owner is gone, so that another may take its bucket.
 
     Raises:
-        StoreRejected: a bucket belongs to another stream, or a change would lose data and the stream
-            does not allow it.
+        StoreRejected: a bucket belongs to another stream.
+        LossRefused: a change would lose data, and the stream does not allow it.
     """
     actions: list[Action] = []
     for stream in streams:
         mine = [part for part in parts if part.base == stream.bucket]
-        actions += _Stream(stream, mine, observed).plan()
+        actions += _Stream(stream, mine, observed, dead).plan()
     return tuple(actions)
 
 
-def _may_take(stream: Stream, old: Stream) -> bool:
-    """Whether a stream is the one that there is; what no installation keeps yet, any may take."""
-    return old.name == stream.name and old.owner in ("", stream.owner)
+def _may_take(stream: Stream, old: Stream, dead: Callable[[Stream], bool]) -> bool:
+    """Whether a bucket is a stream's to keep: its own, one that no installation keeps, or one that is left."""
+    if old.owner not in ("", stream.owner):
+        return False
+    return old.name == stream.name or (old.owner == stream.owner and dead(old))
 
 
 class _Stream:
     """Planning for one stream."""
 
-    def __init__(self, stream: Stream, parts: Sequence[Part], observed: Observed) -> None:
+    def __init__(
+        self, stream: Stream, parts: Sequence[Part], observed: Observed, dead: Callable[[Stream], bool]
+    ) -> None:
+        self._dead = dead
         self._stream = stream
         self._parts = parts
         self._observed = observed
@@ -201,7 +238,7 @@ class _Stream:
         self._names = {tier.window: tier.bucket(stream.bucket) for tier in self._old.tiers.tiers} if self._old else {}
 
     def plan(self) -> list[Action]:
-        if self._old is not None and not _may_take(self._stream, self._old):
+        if self._old is not None and not _may_take(self._stream, self._old, self._dead):
             whose = f" of {self._old.owner}" if self._old.owner else ""
             raise StoreRejected(
                 f"the bucket {self._stream.bucket} belongs to the policy {self._old.name}{whose}; choose another "
@@ -263,14 +300,11 @@ class _Stream:
         return actions
 
     def _seen_tasks(self, bucket: str) -> list[SeenTask]:
-        return [
-            seen
-            for seen in self._observed.tasks
-            if base_of(seen.task.description) == self._stream.bucket and seen.task.name == task_name(bucket)
-        ]
+        mine = self._observed.tasks_of.get(self._stream.bucket, ())
+        return [seen for seen in mine if seen.task.name == task_name(bucket)]
 
-    def _loses(self, what: str) -> StoreRejected:
-        return StoreRejected(f"{what} would lose data, and the stream {self._stream.name} does not allow that")
+    def _loses(self, what: str) -> LossRefused:
+        return LossRefused(f"{what} would lose data, and the stream {self._stream.name} does not allow that")
 
 
 def _shorter(before: int, after: int) -> bool:

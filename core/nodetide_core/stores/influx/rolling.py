@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from itertools import pairwise
-from urllib.parse import quote
 
 from nodetide_core.catalogue import Catalogue
 from nodetide_core.errors import StoreUnavailable
@@ -15,15 +13,15 @@ from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.due import (
     Run,
     advance_with_tasks,
+    claims,
     next_run,
     oldest_windows,
-    remaining,
     target,
     wider_marks,
+    windows_due,
 )
-from nodetide_core.stores.influx.failures import in_answer
-from nodetide_core.stores.influx.flux import run_text
 from nodetide_core.stores.influx.influxql import first_points
+from nodetide_core.stores.influx.making import Maker
 from nodetide_core.stores.influx.state import Marker, State, StateKeeper
 from nodetide_core.tiers import align_down
 
@@ -53,20 +51,39 @@ class Roller:
     ) -> None:
         self._caller = caller
         self._keeper = keeper
-        self._org = org
         self._catalogue = catalogue
+        self._maker = Maker(caller, org=org, catalogue=catalogue)
         self._marker = marker
         self._monotonic = monotonic
         self._spans: dict[tuple[str, int], int] = {}
+        self._claimed: dict[tuple[str, int], int] = {}
 
-    def roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, int]:
+    def claim(self, stream: Stream, now: int) -> None:
+        """Take windows that have just ended from the tasks.
+
+        To be done for every stream before any is rolled up, which may take longer than a task waits.
+
+        Raises:
+            StoreUnavailable, StoreRejected
+        """
+        rollups = stream.tiers.rollups
+        if all(align_down(now, tier.window) == self._claimed.get((stream.bucket, tier.window)) for tier in rollups):
+            return
+        found = claims(stream, self._keeper.load(stream, oldest_windows(stream, now)), now)
+        for tier in rollups:
+            until, key = found.get(tier.window), (stream.bucket, tier.window)
+            if until is not None and until != self._claimed.get(key):
+                self._keeper.claim(stream, tier, until)
+                self._claimed[key] = until
+
+    def roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, dict[str, int]]:
         """Make what is due, for some seconds at most.
 
         Args:
             succeeded: by a tier's window, the time that the last run of its task was for, if it succeeded.
 
         Returns:
-            Windows made, and windows left.
+            Windows made, and windows left by tier.
         """
         began = self._monotonic()
         state = self._keeper.load(stream, oldest_windows(stream, now))
@@ -79,11 +96,9 @@ class Roller:
                 if tier.window in moved:
                     self._keeper.done(stream, tier, (), moved[tier.window])
             run = next_run(stream, state, now, spans=self._of(stream))
-            if run is None:
-                return made, 0
-            if made and self._monotonic() - began > _CALL:
-                return made, remaining(stream, state, now)
-            self._make(stream, run, state)
+            if run is None or (made and self._monotonic() - began > _CALL):
+                return made, windows_due(stream, state, now)
+            self._make(stream, run, state, now)
             made += (run.stop - run.start) // run.tier.window
 
     def _begin(self, stream: Stream, state: State, now: int) -> None:
@@ -107,13 +122,12 @@ class Roller:
                 return
             state.until[tier.window] = start
 
-    def _make(self, stream: Stream, run: Run, state: State) -> None:
-        bucket, window = run.tier.bucket(stream.bucket), run.tier.window
-        text = run_text(stream, run.tier, self._catalogue, start=run.start, stop=run.stop, hosts=run.hosts)
+    def _make(self, stream: Stream, run: Run, state: State, now: int) -> None:
+        window = run.tier.window
         key = (stream.bucket, window)
         span, began = self._spans.get(key, _FIRST_SPAN), self._monotonic()
         try:
-            self._query(text, f"rolling up {bucket}")
+            self._maker.make(stream, run, now)
         except StoreUnavailable:
             self._spans[key] = max(1, span // 4)  # it may have been too much
             raise
@@ -137,13 +151,3 @@ class Roller:
         return {
             tier.window: self._spans.get((stream.bucket, tier.window), _FIRST_SPAN) for tier in stream.tiers.rollups
         }
-
-    def _query(self, text: str, doing: str) -> None:
-        headers = {"Content-Type": "application/vnd.flux", "Accept": "application/csv"}
-        path = f"/api/v2/query?org={quote(self._org, safe='')}"
-        reply = self._caller.send("POST", path, text.encode(), headers, doing=doing)
-        # An error that comes late is a table of its own in a 200.
-        lines = reply.body.decode("utf-8", "replace").splitlines()
-        for line, after in pairwise(lines):
-            if line.strip(", ") == "error,reference":
-                raise in_answer(after.strip(", "), doing)

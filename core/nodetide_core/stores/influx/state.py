@@ -1,8 +1,9 @@
 """What rolling up must remember, kept in the tiers' own buckets, where it lives and ends with them.
 
-A watermark is a point at its own time. A changed window is a point at its start, with a mark that
-grows each time it changes, and the mark that was answered by making it again: so a change that comes
-while its window is being made is never taken for done.
+A watermark is a point at its own time, and so is a claim: upkeep will make what ends there, so the
+task of the tier has nothing to do. A changed window is a point at its start, with a mark that grows
+each time it changes, and the mark that was answered by making it again: so a change that comes while
+its window is being made is never taken for done.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nodetide_core.store import Stream
-from nodetide_core.stores.influx.answers import ask
+from nodetide_core.stores.influx.answers import Rows, ask
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.failures import check
 from nodetide_core.stores.influx.influxql import Request
@@ -20,9 +22,22 @@ from nodetide_core.stores.influx.quoting import influxql_name
 from nodetide_core.stores.influx.verdict import write_path
 from nodetide_core.tiers import Tier
 
-__all__ = ["EVERYONE", "Mark", "Marker", "State", "StateKeeper", "watermark_request"]
+__all__ = [
+    "CLAIM",
+    "EVERYONE",
+    "MEASUREMENT",
+    "Mark",
+    "Marker",
+    "State",
+    "StateKeeper",
+    "Until",
+    "until_of",
+    "until_request",
+]
 
-_NAME = "nodetide_rollup"
+#: The measurement, and the value of its tag ``state`` for a claim.
+MEASUREMENT, CLAIM = "nodetide_rollup", "claim"
+_WATERMARK = "watermark"
 #: Of a mark, instead of a host: every series may have changed.
 EVERYONE = ""
 
@@ -48,10 +63,12 @@ class State:
     Attributes:
         until: times up to which windows are made; absent before the first.
         marks: windows that must be made again.
+        claimed: times up to which upkeep has taken windows from the tasks.
     """
 
     until: dict[int, int] = field(default_factory=dict)
     marks: dict[int, list[Mark]] = field(default_factory=dict)
+    claimed: dict[int, int] = field(default_factory=dict)
 
 
 class Marker:
@@ -66,21 +83,38 @@ class Marker:
         return self._last
 
 
-def watermark_request(stream: Stream) -> Request:
-    """The watermarks of all tiers, a statement for each."""
-    return Request(
-        stream.bucket, "; ".join(_watermark(tier.bucket(stream.bucket)) for tier in stream.tiers.rollups), {}
-    )
+class Until(NamedTuple):
+    """Of one tier; 0 where there is none.
+
+    Attributes:
+        made: the watermark.
+        claimed: the newest claim.
+    """
+
+    made: int
+    claimed: int
 
 
-def _watermark(bucket: str) -> str:
-    where = "\"state\"::tag = 'watermark'"
-    return f'SELECT last("until") FROM {influxql_name(bucket)}..{influxql_name(_NAME)} WHERE {where}'  # noqa: S608
+def until_request(stream: Stream) -> Request:
+    """The watermarks and claims of all tiers, a statement for each."""
+    return Request(stream.bucket, "; ".join(_until(tier.bucket(stream.bucket)) for tier in stream.tiers.rollups), {})
+
+
+def until_of(answer: Iterable[Rows]) -> Until:
+    """What a statement of `until_request` tells."""
+    found = {dict(rows.key.tags).get("state"): int(rows.values[0][1]) for rows in answer}
+    return Until(found.get(_WATERMARK, 0), found.get(CLAIM, 0))
+
+
+def _until(bucket: str) -> str:
+    where = f"\"state\"::tag = '{_WATERMARK}' OR \"state\"::tag = '{CLAIM}'"
+    source = f"{influxql_name(bucket)}..{influxql_name(MEASUREMENT)}"
+    return f'SELECT last("until") FROM {source} WHERE {where} GROUP BY "state"'  # noqa: S608
 
 
 def _marks(bucket: str, oldest: int) -> str:
     where = f"\"state\"::tag = 'changed' AND time >= {oldest}s"
-    source = f"{influxql_name(bucket)}..{influxql_name(_NAME)}"
+    source = f"{influxql_name(bucket)}..{influxql_name(MEASUREMENT)}"
     return f'SELECT "number", "answered" FROM {source} WHERE {where} GROUP BY "of"'  # noqa: S608
 
 
@@ -104,15 +138,16 @@ class StateKeeper:
             text
             for tier in rollups
             for text in (
-                _watermark(tier.bucket(stream.bucket)),
+                _until(tier.bucket(stream.bucket)),
                 _marks(tier.bucket(stream.bucket), oldest[tier.window]),
             )
         ]
         answers = ask(self._caller, Request(stream.bucket, "; ".join(texts), {}), doing="reading what is rolled up")
         state = State()
         for tier, until, marked in zip(rollups, answers[::2], answers[1::2], strict=True):
-            for rows in until:
-                state.until[tier.window] = int(rows.values[-1][1])
+            made, state.claimed[tier.window] = until_of(until)
+            if made:
+                state.until[tier.window] = made
             state.marks[tier.window] = sorted(
                 (
                     Mark(start, dict(rows.key.tags).get("of", EVERYONE), number)
@@ -140,8 +175,12 @@ class StateKeeper:
         """
         lines = [_line(mark, "answered") for mark in marks]
         if until is not None:
-            lines.append(f"{_NAME},state=watermark until={until}i {until}")
+            lines.append(f"{MEASUREMENT},state={_WATERMARK} until={until}i {until}")
         self._write(stream, tier, lines)
+
+    def claim(self, stream: Stream, tier: Tier, until: int) -> None:
+        """Take the windows up to a time from the task, before it looks."""
+        self._write(stream, tier, [f"{MEASUREMENT},state={CLAIM} until={until}i {until}"])
 
     def _write(self, stream: Stream, tier: Tier, lines: list[str]) -> None:
         if not lines:
@@ -154,7 +193,7 @@ class StateKeeper:
 
 def _line(mark: Mark, field: str) -> str:
     of = f",of={_escaped(mark.host)}" if mark.host else ""
-    return f"{_NAME}{of},state=changed {field}={mark.number}i {mark.start}"
+    return f"{MEASUREMENT}{of},state=changed {field}={mark.number}i {mark.start}"
 
 
 def _escaped(text: str) -> str:

@@ -12,7 +12,7 @@ from nodetide_core.rollup import CounterRollup, merge_counters
 from nodetide_core.store import Aggregate
 from nodetide_core.tiers import align_down
 
-__all__ = ["Steps", "counter_samples", "counter_windows", "gauge_samples", "gauge_steps", "gauge_windows"]
+__all__ = ["Steps", "counter_samples", "counter_windows", "gauge_samples", "gauge_steps", "gauge_windows", "present"]
 
 Steps: TypeAlias = tuple[Sequence[int], Sequence[float], Sequence[float]]
 
@@ -21,7 +21,7 @@ _NONE: Steps = ((), (), ())
 
 def gauge_samples(times: Sequence[int], values: Sequence[Any], aggregate: Aggregate) -> Steps:
     """Steps of one second: the samples themselves."""
-    times, values = _present(times, values)
+    times, values = present(times, values)
     ones = [1] * len(times)
     return times, ones if aggregate is Aggregate.COUNT else values, ones
 
@@ -42,7 +42,7 @@ def counter_samples(
     increase: dict[int, float] = {}
     seconds: dict[int, int] = {}
     before_time, before = -gap - 1, 0.0
-    for time, value in zip(*_present(times, values), strict=True):
+    for time, value in zip(*present(times, values), strict=True):
         if time >= start:
             at = time - time % step
             last[at] = value
@@ -124,7 +124,8 @@ def _answers(steps: Iterable[tuple[int, CounterRollup]], aggregate: Aggregate) -
     return _columns(found)
 
 
-def _present(times: Sequence[int], values: Sequence[Any]) -> tuple[Sequence[int], Sequence[Any]]:
+def present(times: Sequence[int], values: Sequence[Any]) -> tuple[Sequence[int], Sequence[Any]]:
+    """The values that there are, with their times."""
     if None not in values:
         return times, values
     kept = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from nodetide_core.catalogue import CATALOGUE, Kind
@@ -25,8 +26,9 @@ from nodetide_core.stores.influx.late import late_windows
 from nodetide_core.stores.influx.newest import newest_hosts, newest_points
 from nodetide_core.stores.influx.planning import plan
 from nodetide_core.stores.influx.pool import CallerPool
-from nodetide_core.stores.influx.progress import task_progress, watermarks
+from nodetide_core.stores.influx.progress import Progress, task_progress, watermarks
 from nodetide_core.stores.influx.reading import read
+from nodetide_core.stores.influx.reports import CollectorReport, collector_reports
 from nodetide_core.stores.influx.rolling import Roller
 from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, StateKeeper
 from nodetide_core.stores.influx.writing import admitted, post
@@ -47,16 +49,22 @@ class InfluxStore:
 
     Reads share a few connections; writing has one of its own, and upkeep too.  Nothing is connected
     before it is needed.
+
+    Args:
+        owner: the installation whose streams are rolled up; None: everybody's.
     """
 
     def __init__(
         self,
         config: StoreConfig,
         *,
+        owner: str | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
+        self._owner = owner
+        self._progress: dict[Stream, Progress] = {}
         self._clock = clock
         self._monotonic = monotonic
         self._known = Known(_KNOWN, monotonic)
@@ -124,26 +132,48 @@ class InfluxStore:
         """
         with self._upkeep_lock:
             self._refuse_closed()
-            streams = self._control.streams()
+            streams = [stream for stream in self._control.streams() if self._owner in (None, stream.owner)]
             succeeded = task_progress(streams, self._control.tasks())
+            for stream in streams:
+                # What fails here fails below, too, and is told there.
+                with suppress(StoreError):
+                    self._roller.claim(stream, now)
             windows = left = 0
             failures: list[StoreError] = []
+            before, self._progress = self._progress, {}
             for stream in streams:
                 try:
-                    made, more = self._roll(stream, now, succeeded.get(stream.bucket, {}))
+                    made, behind = self._roll(stream, now, succeeded.get(stream.bucket, {}))
                 except StoreError as failure:
                     failures.append(failure)
+                    was = before.get(stream, Progress())
+                    self._progress[stream] = Progress(was.behind, str(failure))
                     continue
+                self._progress[stream] = Progress(behind)
                 windows += made
-                left += more
+                left += sum(behind.values())
             self._known.forget()
             if failures:
                 raise failures[0]
             return RollupReport(windows=windows, remaining=left)
 
-    def _roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, int]:
+    def progress(self) -> Mapping[Stream, Progress]:
+        """How far each stream is, as of the last `rollup`."""
+        return dict(self._progress)
+
+    def reports(self, stream: Stream, since: int) -> Mapping[str, CollectorReport]:
+        """What each host's collector last said of itself, since a time; blocks.
+
+        Raises:
+            StoreUnavailable, StoreRejected
+        """
+        with self._upkeep_lock:
+            self._refuse_closed()
+            return collector_reports(self._upkeep, stream, since)
+
+    def _roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, dict[str, int]]:
         if not stream.tiers.rollups:
-            return 0, 0
+            return 0, {}
         first = stream.tiers.rollups[0]
         if self._monotonic() >= self._looked.get(stream.bucket, 0.0):
             start = oldest_windows(stream, now)[first.window]
@@ -163,8 +193,7 @@ class InfluxStore:
         self._closed = True
         self._pool.close()
         for caller in (self._writer, self._upkeep):
-            caller.abort()
-            caller.close()
+            caller.end()
 
     # Reading
 

@@ -9,14 +9,20 @@ description.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from nodetide_core.store import Stream
+from nodetide_core.stores.influx.ownership import base_of
+from nodetide_core.stores.influx.planning import Observed, streams_of
 
 __all__ = ["GRACE", "Grant", "SeenToken", "TokenPlan", "describe_token", "fingerprint", "grants_for", "plan_tokens"]
 
 #: Seconds that a replaced token works on: a Secret may take 90 s to reach a pod.
 GRACE = 600
 _MARK = "Nodetide makes this token: "
+_DESCRIPTION = re.compile(re.escape(_MARK) + "(?P<owner>.*)/(?P<name>[^/ ]+)( (?P<known_by>[0-9a-f]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +69,20 @@ class TokenPlan:
     delete: tuple[str, ...] = ()
 
 
-def grants_for(raw: Iterable[str], every: Iterable[str]) -> tuple[Grant, Grant]:
-    """What collectors and the API need, and no more.
+def grants_for(streams: Iterable[Stream], observed: Observed) -> tuple[Grant, Grant]:
+    """What collectors and the API need, and no more: nothing of a bucket that is not the stream's own.
 
-    Args:
-        raw: ids of the buckets that collectors write to.
-        every: ids of the buckets that the API reads.
+    Where a policy was refused, that is of the stream as it was before.
     """
-    return Grant("collector", write=frozenset(raw)), Grant("api", read=frozenset(every))
+    wanted = {(stream.bucket, stream.name, stream.owner) for stream in streams}
+    raw: set[str] = set()
+    every: set[str] = set()
+    for told in streams_of(observed):
+        if (told.bucket, told.name, told.owner) in wanted:
+            raw.add(observed.buckets[told.bucket].id)
+            tiers = (observed.buckets.get(tier.bucket(told.bucket)) for tier in told.tiers.rollups)
+            every.update(seen.id for seen in tiers if seen and base_of(seen.bucket.description) == told.bucket)
+    return Grant("collector", write=frozenset(raw)), Grant("api", read=frozenset(raw | every))
 
 
 def fingerprint(token: str) -> str:
@@ -83,7 +95,7 @@ def describe_token(owner: str, name: str, known_by: str = "") -> str:
 
     Args:
         owner: who makes it: an installation of Nodetide among others in the same organization.
-        known_by: its `fingerprint`; empty as long as it is not handed over.
+        known_by: its `fingerprint`; empty until InfluxDB has made it.
     """
     return f"{_MARK}{owner}/{name} {known_by}".rstrip()
 
@@ -97,39 +109,26 @@ def plan_tokens(
         held: by a grant's name, the fingerprint of the token that is kept for it.
         now: Unix seconds.
     """
-    mine = [(token, *_parsed(token.description)) for token in seen]
-    make: list[Grant] = []
-    delete: list[str] = []
+    mine = [
+        (token, match["name"], match["known_by"] or "")
+        for token in seen
+        if (match := _DESCRIPTION.fullmatch(token.description)) and match["owner"] == owner
+    ]
     wanted = {grant.name: grant for grant in grants if grant.read or grant.write}
+    make: list[Grant] = []
+    delete = [token.id for token, name, _ in mine if name not in wanted]
     for name, grant in wanted.items():
-        known_by = held.get(name, "")
-        good = [
-            token for token, whose, known in mine if known_by and (whose, known) == (f"{owner}/{name}", known_by)
-            and _serves(token, grant)
-        ]  # fmt: skip
-        if not good:
+        found = [(token, known_by) for token, of, known_by in mine if of == name]
+        kept = next((token for token, known_by in found if held.get(name) == known_by and _serves(token, grant)), None)
+        if kept is None:
             make.append(grant)
             continue
-        settled = good[0].created + GRACE <= now
+        # A younger one may be about to be handed over.
         delete += [
-            token.id for token, whose, known in mine
-            if whose == f"{owner}/{name}" and token is not good[0]
-            # What was never handed over is of no use to anybody, but may be about to be.
-            and (settled or (not known and token.created + GRACE <= now))
-        ]  # fmt: skip
-    delete += [
-        token.id for token, whose, _ in mine if whose.startswith(f"{owner}/") and whose[len(owner) + 1 :] not in wanted
-    ]
+            token.id for token, _ in found if token is not kept and max(kept.created, token.created) + GRACE <= now
+        ]
     return TokenPlan(tuple(make), tuple(delete))
 
 
 def _serves(token: SeenToken, grant: Grant) -> bool:
     return token.active and not token.more and (token.read, token.write) == (grant.read, grant.write)
-
-
-def _parsed(description: str) -> tuple[str, str]:
-    """Whose token it is (``owner/name``) and its fingerprint; empty where it is not ours."""
-    if not description.startswith(_MARK):
-        return "", ""
-    whose, _, known_by = description[len(_MARK) :].partition(" ")
-    return whose, known_by

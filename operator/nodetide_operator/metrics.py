@@ -1,0 +1,71 @@
+"""The operator's own Prometheus metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from nodetide_operator.outcomes import Downsampling
+from nodetide_operator.world import Key
+
+__all__ = ["Metrics"]
+
+_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._turns = Counter(
+            "nodetide_operator_turns", "Turns of the loops.", ["loop", "result"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "nodetide_operator_turn_seconds", "How long a turn takes.", ["loop"], buckets=_SECONDS,
+            registry=self._registry,
+        )  # fmt: skip
+        self._idle = Gauge(
+            "nodetide_operator_loop_idle_seconds", "Time since a loop last came round.", ["loop"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._policies = Gauge("nodetide_operator_policies", "Policies.", ["ready"], registry=self._registry)
+        self._nodes = Gauge("nodetide_operator_nodes", "Nodes known.", registry=self._registry)
+        self._missed = Counter(
+            "nodetide_operator_watch_missed", "Lists that had something no watch had told of.",
+            registry=self._registry,
+        )  # fmt: skip
+        self._windows = Counter(
+            "nodetide_operator_rollup_windows", "Windows that the operator has rolled up.", registry=self._registry
+        )
+        self._behind = Gauge(
+            "nodetide_operator_rollup_behind_windows", "Windows that are due and not rolled up.", ["bucket", "tier"],
+            registry=self._registry,
+        )  # fmt: skip
+
+    def turned(self, loop: str, result: str, seconds: float) -> None:
+        self._turns.labels(loop, result).inc()
+        self._seconds.labels(loop).observe(seconds)
+
+    def idle(self, loop: str, seconds: float) -> None:
+        self._idle.labels(loop).set(seconds)
+
+    def world(self, ready: Mapping[Key, bool], nodes: int, *, missed: bool) -> None:
+        count = sum(ready.values())
+        self._policies.labels("true").set(count)
+        self._policies.labels("false").set(len(ready) - count)
+        self._nodes.set(nodes)
+        if missed:
+            self._missed.inc()
+
+    def rolled(self, windows: int, downsampling: Mapping[str, Downsampling]) -> None:
+        self._windows.inc(windows)
+        self._behind.clear()
+        for bucket, found in downsampling.items():
+            for tier, behind in found.behind.items():
+                self._behind.labels(bucket, tier).set(behind)
+
+    def text(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self._registry)

@@ -29,8 +29,17 @@ bench: ## Measure beside the peers, in the same run
 realparts: dev ## Get the real programs that tests and benches run against
 	@$(BIN)/python hack/realparts/realparts.py
 
-docs: dev ## Write the generated pages of docs/ and the CRD again
-	@$(BIN)/python hack/docs/generate.py && $(BIN)/python hack/crd.py
+images: ## Build the images (needs Docker)
+	@docker compose build
+
+compose-up: ## InfluxDB, collector, API and Grafana on this host (needs Docker)
+	@docker compose up --detach --build
+
+compose-down: ## End them; their data stays
+	@docker compose down
+
+docs: dev ## Write the generated pages of docs/, the CRD and the dashboards again
+	@$(BIN)/python hack/docs/generate.py && $(BIN)/python hack/crd.py && $(BIN)/python hack/grafana/generate.py
 
 lock: ## Renew the lock files (needs uv)
 	@hack/lock.sh
@@ -38,4 +47,4 @@ lock: ## Renew the lock files (needs uv)
 clean: ## Remove the environment and caches (never data)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build
 
-.PHONY: help run test check dev test-pythons bench realparts docs lock clean
+.PHONY: help run test check dev test-pythons bench realparts images compose-up compose-down docs lock clean

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nodetide_api.leaving import ClientLeft
-from nodetide_core.errors import QueryError, StoreUnavailable
+from nodetide_core.errors import QueryError, StoreRejected, StoreUnavailable
 
 __all__ = ["PROBLEM_TYPE", "ProblemResponse", "UnexpectedErrors", "install_problems", "problem"]
 
@@ -67,6 +67,7 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(StoreRejected, _refused)
     app.add_exception_handler(TimeoutError, _timeout)
     app.add_exception_handler(ClientLeft, _left)
     app.add_middleware(UnexpectedErrors)
@@ -99,6 +100,11 @@ async def _unavailable(_: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, StoreUnavailable)  # noqa: S101 - the registration says so
     headers = {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
     return problem(503, str(error), kind="store-unavailable", headers=headers)
+
+
+async def _refused(_: Request, error: Exception) -> ProblemResponse:
+    """Parameters were checked before, so it is the store that lacks something: a bucket deleted by hand, say."""
+    return problem(503, str(error), kind="store-refused", headers={"Retry-After": "30"})
 
 
 async def _timeout(_: Request, __: Exception) -> ProblemResponse:

@@ -16,14 +16,17 @@ from prometheus_client.registry import Collector
 from nodetide_api.current import in_use, newest_by_host
 from nodetide_api.filters import HOST
 from nodetide_api.leaving import while_connected
+from nodetide_api.limits import within
 from nodetide_api.openapi import problems_of
 from nodetide_api.services import Services
-from nodetide_core.errors import StoreUnavailable
+from nodetide_core.errors import StoreError
 from nodetide_core.exposition import metric_families
 from nodetide_core.points import Point, tag
 
 __all__ = ["router"]
 
+#: Seconds that the store may take; Prometheus by default waits 10.
+_PATIENCE = 5.0
 _TEXT = {
     "description": "Prometheus text format, or OpenMetrics where `Accept` asks for it.",
     "content": {"text/plain": {"schema": {"type": "string"}, "example": "nodetide_api_store_up 1.0\n"}},
@@ -58,18 +61,23 @@ def router(services: Services) -> APIRouter:
 
 
 async def _points(services: Services) -> list[Point] | None:
-    """The newest points of the hosts that are alive, of all policies; None when the store cannot answer."""
-    points: list[Point] = []
+    """See `_alive`; None when the store cannot answer, or not in the time that Prometheus waits."""
     try:
-        for stream in await services.streams():
-            found = await services.latest(stream, frozenset())
-            hosts = newest_by_host(found)
-            stale_after = services.config.stale_after_of(stream)
-            oldest = services.clock() - stale_after
-            alive = (latest.point for latest in in_use(found, hosts, stale_after))
-            points += [point for point in alive if hosts[tag(point.tags, HOST) or ""] >= oldest]
-    except (StoreUnavailable, TimeoutError):
+        return await within(_PATIENCE, _alive(services))
+    except (StoreError, TimeoutError):
         return None
+
+
+async def _alive(services: Services) -> list[Point]:
+    """The newest points of the hosts that are alive, of all policies."""
+    points: list[Point] = []
+    for stream in await services.streams():
+        found = await services.latest(stream, frozenset())
+        hosts = newest_by_host(found)
+        stale_after = services.config.stale_after_of(stream)
+        oldest = services.clock() - stale_after
+        alive = (latest.point for latest in in_use(found, hosts, stale_after))
+        points += [point for point in alive if hosts[tag(point.tags, HOST) or ""] >= oldest]
     return points
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from .alertmanager import ALERTMANAGER, AMTOOL
 from .chromium import CHROMEDRIVER, CHROMIUM
+from .compose import DOCKER_COMPOSE
 from .etcd import ETCD
 from .helm import HELM
+from .images import BUILDAH, DEBOOTSTRAP, DOCKERD, PYTHON_BASE
 from .influxd import INFLUXD
 from .kubernetes import KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, KUBECTL
 from .kwok import KWOK
@@ -37,5 +39,14 @@ GROUPS: Mapping[str, tuple[Part, ...]] = {
         KWOK,
         HELM,
     ),
+    "images": (
+        DOCKER_COMPOSE,
+        DOCKERD,
+        BUILDAH,
+        DEBOOTSTRAP,
+        PYTHON_BASE,
+    ),
 }
+#: Groups whose parts not every machine can have or run: containers in a container, say. Tests say so and skip.
+OPTIONAL = frozenset({"images"})
 PARTS: tuple[Part, ...] = tuple(part for group in GROUPS.values() for part in group)

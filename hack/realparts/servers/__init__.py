@@ -13,16 +13,22 @@ from __future__ import annotations
 
 from .client import CallFailed
 from .cluster import ControlPlane, KubectlFailed, control_plane
+from .docker import DockerEngine, DockerFailed, docker_engine
 from .fleet import fake_node, kwok
+from .images import BuildFailed, ImageBuilder, image_builder
 from .influx import InfluxServer, influxd
 from .program import PartMissing, program
 from .prom import HttpServer, alertmanager, prometheus
 from .server import Server, StartFailed
 
 __all__ = [
+    "BuildFailed",
     "CallFailed",
     "ControlPlane",
+    "DockerEngine",
+    "DockerFailed",
     "HttpServer",
+    "ImageBuilder",
     "InfluxServer",
     "KubectlFailed",
     "PartMissing",
@@ -30,7 +36,9 @@ __all__ = [
     "StartFailed",
     "alertmanager",
     "control_plane",
+    "docker_engine",
     "fake_node",
+    "image_builder",
     "influxd",
     "kwok",
     "program",

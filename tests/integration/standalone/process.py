@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from typing import Any
 class Nodetide:
     """One process of the command line."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+    def __init__(self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.log = folder / "log.txt"
         self._out = self.log.open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "nodetide", *arguments],
-            cwd=folder, stdout=self._out, stderr=self._out, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            cwd=folder, stdout=self._out, stderr=self._out,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
         )  # fmt: skip
         self._seen = self.log.stat().st_size
         self.url = ""

@@ -57,4 +57,4 @@ def test_what_is_missing_is_named(
         monkeypatch.setenv(name, value)
     one = start("collect", "--influxdb-url", "http://127.0.0.1:9")
     assert one.process.wait(20) == Exit.USAGE
-    assert f"error: {missing}: is needed to write to" in one.text()
+    assert f"error: {missing}: is needed for" in one.text()

@@ -100,7 +100,15 @@ async def test_a_store_that_is_too_slow_is_a_504_and_its_query_is_cancelled(conn
     assert store.cancelled.total() == 1
 
 
-@pytest.mark.parametrize("error", [RuntimeError("secret detail"), StoreRejected("secret detail")])
+@pytest.mark.parametrize("path", READS)
+async def test_what_the_store_refuses_though_the_question_was_right_is_a_503(client, store, refused, path):
+    store.failure = StoreRejected("the bucket was deleted by hand")
+    found = await refused(client, path, 503)
+    assert found.type == "urn:nodetide:problem:store-refused"
+    assert found.detail == "the bucket was deleted by hand"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret detail")])
 async def test_an_unexpected_error_hides_its_inside_but_is_in_the_log_by_its_id(client, store, refused, caplog, error):
     store.failure = error
     with caplog.at_level(logging.ERROR):

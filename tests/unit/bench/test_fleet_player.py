@@ -16,7 +16,7 @@ _DISK = make_tags({"host": "recorded", "path": "/"})
 
 
 def _recording() -> Recording:
-    """Twenty seconds: a counter of integers, one of floats, gauges, and a group of 10 s."""
+    """Twenty seconds: a counter of integers, one of floats, gauges, a group of 10 s, and a series seen once."""
     frames = []
     for second in range(20):
         points = [
@@ -25,11 +25,15 @@ def _recording() -> Recording:
         ]
         if second % 10 == 0:
             points.append(Point("disk", _DISK, {"used": 5 + second}, second))
+        if second == 13:
+            points.append(Point("net", _NET[:1], {"udp_noports": 1}, second))
         frames.append(tuple(points))
     return Recording(tuple(frames))
 
 
-@pytest.mark.parametrize(("start", "stop"), [(1_000, 1_020), (1_003, 1_064), (1_007, 1_007), (1_009, 1_010)])
+@pytest.mark.parametrize(
+    ("start", "stop"), [(1_000, 1_020), (1_003, 1_064), (1_013, 1_060), (1_007, 1_007), (1_009, 1_010)]
+)
 def test_expected_is_what_is_played(start: int, stop: int) -> None:
     player = Player(_recording(), start)
     played: Counter[tuple[SeriesKey, str]] = Counter()

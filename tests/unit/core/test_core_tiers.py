@@ -89,7 +89,10 @@ def test_a_step_asked_for_is_given_where_some_tier_that_holds_the_start_can(
         # `auto` aims at 1,000 points.
         (NOW - 300, NOW, None, Choice(RAW, 1)),
         (NOW - 3600, NOW, None, Choice(RAW, 5)),
-        (NOW - DAY, NOW, None, Choice(RAW, 120)),
+        (NOW - 20 * 3600, NOW, None, Choice(RAW, 120)),
+        # A quarter of them will do where a wider tier has so many.
+        (NOW - 21 * 3600, NOW, None, Choice(FIVE, 300)),
+        (NOW - DAY, NOW, None, Choice(FIVE, 300)),
         (NOW - DAY - 1, NOW, None, Choice(FIVE, 300)),
         (NOW - 7 * DAY, NOW, None, Choice(FIVE, 900)),
         (NOW - 8 * DAY, NOW, None, Choice(HOUR, 3600)),

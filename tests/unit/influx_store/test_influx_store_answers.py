@@ -79,7 +79,7 @@ def test_series_of_each_statement() -> None:
     [
         ({"error": "database not found: b"}, StoreRejected, "asking: database not found: b"),
         ({"results": [{"error": "database not found: b"}]}, StoreRejected, "database not found"),
-        ({"results": [{"series": []}, {"error": "not executed"}]}, StoreRejected, "not executed"),
+        ({"results": [{"series": []}, {"error": "not executed"}]}, StoreRejected, "a bucket is not there"),
         ({"results": [{"error": "query queue length exceeded"}]}, StoreUnavailable, "queue"),
         ({"results": [{"error": "engine is closed"}]}, StoreUnavailable, "closed"),
         ({"results": [{"series": [], "partial": True}]}, StoreUnavailable, "not whole"),
@@ -108,6 +108,8 @@ def test_an_answer_that_breaks_off_is_no_answer() -> None:
         (400, b'{"code":"invalid","message":"failed to parse query"}', StoreRejected, "failed to parse"),
         (400, b'{"code":"invalid","message":"queue length exceeded"}', StoreUnavailable, "queue"),
         (401, b'{"code":"unauthorized"}', StoreUnavailable, "INFLUXDB_TOKEN"),
+        (401, b'{"message":"unauthorized access"}', StoreUnavailable, "wrong or revoked: check INFLUXDB_TOKEN"),
+        (401, b'{"message":"write:orgs/0a/tasks is unauthorized"}', StoreUnavailable, "the token does not allow it"),
         (403, b'{"code":"forbidden","message":"no"}', StoreUnavailable, "does not allow"),
         (404, b'{"code":"not found","message":"bucket"}', StoreRejected, "HTTP 404: bucket"),
         (422, b'{"code":"conflict","message":"bucket with name b already exists"}', StoreRejected, "already exists"),
@@ -163,6 +165,43 @@ async def test_a_reader_that_leaves_closes_its_connection() -> None:
         assert await asyncio.to_thread(left.wait, 30)
         pool.close()
     assert requests[0] == 2  # neither sent again, nor sent at all once cancelled
+
+
+def test_what_is_no_json_is_not_influxdb() -> None:
+    with server(answering(b"<html>please log in</html>")) as url:
+        caller = Caller(Transport(url), lambda: "t")
+        with pytest.raises(StoreUnavailable, match="GET /api: what answers is not InfluxDB: check INFLUXDB_URL"):
+            caller.call("GET", "/api?secret=1")
+        caller.close()
+
+
+def test_a_caller_that_was_ended_fails_at_once_and_for_good() -> None:
+    arrived = threading.Event()
+    connections = [0]
+
+    def hang(connection: socket.socket) -> None:
+        connections[0] += 1
+        while connection.recv(65_536):
+            arrived.set()
+
+    failed: list[Exception] = []
+    with server(hang) as url:
+        caller = Caller(Transport(url), lambda: "t")
+
+        def call_again_and_again() -> None:
+            for _ in range(3):
+                try:
+                    caller.call("GET", "/api")
+                except StoreUnavailable as error:
+                    failed.append(error)
+
+        working = threading.Thread(target=call_again_and_again, daemon=True)
+        working.start()
+        assert arrived.wait(30)
+        caller.end()
+        working.join(30)
+        caller.end()
+    assert (len(failed), connections[0]) == (3, 1)
 
 
 async def test_closing_ends_what_runs() -> None:

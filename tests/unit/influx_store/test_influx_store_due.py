@@ -13,11 +13,13 @@ from nodetide_core.stores.influx.due import (
     Run,
     advance_with_tasks,
     changed_by,
+    claims,
     next_run,
     oldest_windows,
     wider_marks,
     windows_due,
 )
+from nodetide_core.stores.influx.flux import LOOK_BACK
 from nodetide_core.stores.influx.late import suspects
 from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, State
 from nodetide_core.tiers import RAW, Tier, Tiers, align_down
@@ -130,3 +132,29 @@ def test_only_windows_that_are_not_full_are_suspect() -> None:
     assert suspects(rolled, T, T + 240, 60, 60) == [(T + 60, T + 240)]
     assert suspects(rolled, T, T + 60, 60, 60) == []
     assert suspects({}, T, T + 120, 60, 60) == [(T, T + 120)]
+
+
+@given(st.lists(st.sampled_from(["works", "ends", "fails", "is away"]), min_size=1, max_size=30), st.booleans())
+def test_whatever_becomes_of_upkeep_no_window_is_taken_for_made_that_is_not(fates, begun):
+    """Upkeep claims what ended before the task looks, and then makes it, ends, or fails over it; or it is away."""
+    state = State({60: T} if begun else {})
+    made: set[int] = set()
+    succeeded = 0
+    for number, fate in enumerate(fates, start=1):
+        end = T + 60 * number
+        if fate != "is away":
+            state.claimed |= claims(STREAM, state, end)
+        if state.claimed.get(60) != end:
+            made |= set(range(end - LOOK_BACK * 60, end, 60))
+        succeeded = end
+        if fate in ("works", "fails"):
+            advance_with_tasks(STREAM, state, end + SETTLE, {60: succeeded})
+            if 60 not in state.until:
+                state.until[60] = T
+            if fate == "works":
+                made |= set(range(state.until[60], end, 60))
+                state.until[60] = end
+        for_readers = max(state.until.get(60, T), succeeded if succeeded > state.claimed.get(60, 0) else 0)
+        assert made >= set(range(T, for_readers, 60))
+        # What nobody made is made a window later.
+        assert made >= set(range(T, end - 60, 60))

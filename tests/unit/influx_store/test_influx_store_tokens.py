@@ -254,6 +254,17 @@ def test_a_token_with_more_rights_than_its_grant_is_not_kept() -> None:
             assert keep_tokens(influx, vault, OWNER, [grant], START) == ("made token api",)
 
 
+def test_a_token_that_another_process_is_just_handing_over_is_left_alone() -> None:
+    influx = Influx()
+    vault = Vault(influx)
+    grant = Grant("api", read=frozenset({"b1"}))
+    keep_tokens(influx, vault, OWNER, [grant], influx.now)
+    influx.now += 2 * GRACE
+    young = influx.make(describe_token(OWNER, "api"), permissions(["b1", "b2"], []))
+    assert keep_tokens(influx, vault, OWNER, [grant], influx.now + GRACE - 1) == ()
+    assert keep_tokens(influx, vault, OWNER, [grant], influx.now + GRACE) == (f"deleted token {young['id']}",)
+
+
 def test_nothing_is_told_of_the_token_itself() -> None:
     influx = Influx()
     vault = Vault(influx)

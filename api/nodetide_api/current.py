@@ -81,10 +81,10 @@ def rates(latest: Latest, fields: Iterable[str], gap: int) -> dict[str, float]:
     There is none after a reset, and none across a hole longer than ``gap`` seconds.
     """
     point, previous = latest.point, latest.previous
-    if previous is None or not 0 < point.time - previous.time <= gap:
+    counters = _COUNTERS.get(point.measurement)
+    if not counters or previous is None or not 0 < point.time - previous.time <= gap:
         return {}
     found: dict[str, float] = {}
-    counters = _COUNTERS.get(point.measurement, frozenset())
     for name in fields:
         if name not in counters:
             continue

@@ -133,4 +133,6 @@ def series_head(column: Column, field: Field, aggregate: Aggregate) -> dict[str,
 
 
 def _finite(values: Sequence[float]) -> list[float | None]:
+    if all(map(math.isfinite, values)):
+        return [*values]
     return [value if math.isfinite(value) else None for value in values]

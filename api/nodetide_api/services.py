@@ -83,5 +83,5 @@ class Services:
         return {read.aggregate: found for read, found in zip(plan.reads, columns, strict=True)}
 
     async def _read(self, plan: Plan, read: Read, watermarks: Mapping[str, int]) -> list[Column]:
-        parts = [await self.store.read(query) for query in queries(plan, read, watermarks)]
+        parts = await asyncio.gather(*(self.store.read(query) for query in queries(plan, read, watermarks)))
         return merge_columns(parts, read.aggregate)

@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
+from operator import mul
 from typing import Any
 
 from nodetide_api.filters import Filters
@@ -94,22 +96,23 @@ def summary_answer(plan: Plan, metric: str, found: Mapping[Aggregate, Sequence[C
 
 def _numbers(column: Column, low: Sequence[float], high: Sequence[float], last: Sequence[float]) -> dict[str, float]:
     """The eight numbers, or nothing where there is no finite value."""
-    steps = [(value, weight) for value, weight in zip(column.v, column.n, strict=True) if math.isfinite(value)]
-    low, high, last = ([value for value in values if math.isfinite(value)] for values in (low, high, last))
-    if not (steps and low and high and last):
+    finite = [*map(math.isfinite, column.v)]
+    values, weights = [*compress(column.v, finite)], [*compress(column.n, finite)]
+    low, high, last = ([*filter(math.isfinite, each)] for each in (low, high, last))
+    if not (values and low and high and last):
         return {}
-    ordered = sorted(value for value, _ in steps)
-    weights = sum(weight for _, weight in steps)
+    ordered = sorted(values)
+    weight = sum(weights)
     rates = CATALOGUE[column.key.measurement].by_name[column.field].kind is Kind.COUNTER
     return {
         "min": min(low),
         "max": max(high),
-        "mean": sum(value * weight for value, weight in steps) / weights,
+        "mean": sum(map(mul, values, weights)) / weight,
         "p50": percentile(ordered, 50),
         "p95": percentile(ordered, 95),
         "p99": percentile(ordered, 99),
         "last": last[-1],
-        "count": len(steps) if rates else round(weights),
+        "count": len(values) if rates else round(weight),
     }
 
 

@@ -20,14 +20,14 @@ def merge_columns(parts: Iterable[Iterable[Column]], aggregate: Aggregate) -> li
     for part in parts:
         for column in part:
             _, t, v, n = merged.setdefault((column.key, column.field), (column, [], [], []))
-            for time, value, weight in zip(column.t, column.v, column.n, strict=True):
-                if t and t[-1] == time:
-                    v[-1] = _join(aggregate, v[-1], n[-1], value, weight)
-                    n[-1] += weight
-                else:
-                    t.append(time)
-                    v.append(value)
-                    n.append(weight)
+            # Parts are one after the other, so they share one step at most.
+            shared = 1 if t and column.t and t[-1] == column.t[0] else 0
+            if shared:
+                v[-1] = _join(aggregate, v[-1], n[-1], column.v[0], column.n[0])
+                n[-1] += column.n[0]
+            t += column.t[shared:]
+            v += column.v[shared:]
+            n += column.n[shared:]
     return [
         Column(column.key, column.field, t, v, n)
         for _, (column, t, v, n) in sorted(merged.items(), key=lambda item: item[0])

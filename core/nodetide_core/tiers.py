@@ -99,6 +99,9 @@ DEFAULT_TIERS = Tiers(
     )
 )
 
+#: By how many times `auto` may miss the points aimed at, to be read from a wider tier.
+_FEWER = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -113,11 +116,16 @@ def choose(tiers: Tiers, start: int, stop: int, *, now: int, interval: int, step
 
     Args:
         interval: seconds between raw samples: no step is finer.
-        step: seconds asked for, or None to aim at ``points`` per series.
+        step: seconds asked for, or None to aim at ``points`` per series: no more, and a quarter of them
+            where that is what a wider tier has.
     """
-    wanted = step if step is not None else _auto_step(max(1, stop - start), interval, points)
-    wanted = max(wanted, interval)
     holding = [tier for tier in tiers.tiers if tier.holds(start, now)] or [_longest(tiers)]
+    if step is None:
+        span = max(1, stop - start)
+        # A day at 5m has fewer points than at 2m, and is read from 288 windows instead of 86,400 samples.
+        ample = (tier.window for tier in holding if span >= tier.window * points / _FEWER)
+        step = max((_auto_step(span, interval, points), *ample))
+    wanted = max(step, interval)
     fine_enough = [tier for tier in holding if tier.window <= wanted]
     tier = fine_enough[-1] if fine_enough else holding[0]
     # Steps are whole windows of the tier, so that no window is split between two answers.

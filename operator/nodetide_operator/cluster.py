@@ -1,62 +1,40 @@
-"""The apiserver, as far as the operator needs it: lists, its ConfigMap and Secrets, statuses, Events.
-
-The one file that knows the Kubernetes client; what watches bring comes by `nodetide_operator.handlers`.
-"""
+"""What the operator reads from and writes to Kubernetes: lists, its ConfigMap and Secrets, statuses, Events."""
 
 from __future__ import annotations
 
 import base64
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from kubernetes import client, config
-from kubernetes.client.exceptions import ApiException
-from urllib3.exceptions import HTTPError
-
-from nodetide_core.errors import TemporaryError
 from nodetide_core.policy import API_VERSION, KIND
+from nodetide_operator.apiserver import ApiClient, Apiserver, ClusterError, ClusterRefused
 from nodetide_operator.statuses import Notice
 from nodetide_operator.world import PolicyObject
 
-__all__ = ["Cluster", "ClusterUnavailable", "connect"]
+__all__ = ["Cluster", "Listed"]
 
 _log = logging.getLogger(__name__)
 
 _PLURAL = "metricpolicies"
-_PAGE = 500
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-#: Seconds for one call.
-_TIMEOUT = 30.0
 _MANAGER = "nodetide-operator"
-#: Without types of their own.
-_LOAD_POD: Callable[..., None] = config.load_incluster_config
-_LOAD_FILE: Callable[..., None] = config.load_kube_config
 _LABELS = {"app.kubernetes.io/name": "nodetide", "app.kubernetes.io/managed-by": _MANAGER}
+#: Bytes of an Event's text that Kubernetes takes.
+_NOTE = 1024
 
 
-class ClusterUnavailable(TemporaryError):
-    """The apiserver does not answer, or refuses; the message says what was asked."""
-
-
-def connect() -> client.ApiClient:
-    """From within a pod, or by ``KUBECONFIG``.
-
-    Raises:
-        ClusterUnavailable: there is no way to reach a cluster.
+@dataclass(frozen=True, slots=True)
+class Listed:
     """
-    configuration = client.Configuration()
-    try:
-        try:
-            _LOAD_POD(configuration)
-        except config.ConfigException:
-            _LOAD_FILE(client_configuration=configuration)
-    except (config.ConfigException, OSError) as error:
-        raise ClusterUnavailable(f"no cluster is configured, neither in a pod nor by KUBECONFIG: {error}") from None
-    # A turn that fails is tried again as a whole, and until then its failure is told.
-    configuration.retries = False
-    return client.ApiClient(configuration)
+    Attributes:
+        policies: as the apiserver has them.
+        unlisted: by namespace, why its policies may not be listed.
+    """
+
+    policies: Sequence[Mapping[str, Any]]
+    unlisted: Mapping[str, str] = field(default_factory=dict)
 
 
 class Cluster:
@@ -66,29 +44,53 @@ class Cluster:
         namespace: the operator's own.
     """
 
-    def __init__(self, api: client.ApiClient, namespace: str) -> None:
-        self._api = api
+    def __init__(self, api: ApiClient, namespace: str) -> None:
+        self._server = Apiserver(api)
         self._namespace = namespace
 
-    def policies(self, namespaces: Sequence[str]) -> list[Mapping[str, Any]]:
-        """All policies of these namespaces; of every one where none is named."""
-        scopes = [f"/namespaces/{name}" for name in namespaces] or [""]
-        return [item for scope in scopes for item in self._list(f"/apis/{API_VERSION}{scope}/{_PLURAL}")]
+    def policies(self, namespaces: Sequence[str]) -> Listed:
+        """All policies of these namespaces; of every one where none is named.
+
+        A namespace that is not there yet may be one where a right is missing: what is wrong with one is not
+        the others' matter.
+
+        Raises:
+            ClusterUnavailable
+            ClusterRefused: no namespace may be listed; or the kind is not there, which does not mean that
+                there are no policies, for it may be there in another version.
+        """
+        if not namespaces:
+            return Listed(list(self._server.items(f"/apis/{API_VERSION}/{_PLURAL}")))
+        found: list[Mapping[str, Any]] = []
+        unlisted: dict[str, str] = {}
+        for name in namespaces:
+            try:
+                found += self._server.items(f"/apis/{API_VERSION}/namespaces/{name}/{_PLURAL}")
+            except ClusterRefused as error:
+                unlisted[name] = str(error)
+                if error.status != 403 or len(unlisted) == len(namespaces):
+                    raise
+        return Listed(found, unlisted)
 
     def nodes(self) -> Iterator[Mapping[str, Any]]:
         """Names and labels, and nothing else: whole nodes are large."""
-        return self._list("/api/v1/nodes", accept=_METADATA)
+        return self._server.items("/api/v1/nodes", accept=_METADATA)
 
-    def patch_status(self, policy: PolicyObject, status: Mapping[str, Any]) -> bool:
-        """Put ``status`` in place of the one before; whether the policy is still there, and the same."""
+    def patch_status(self, policy: PolicyObject, status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Put ``status`` in place of the one before; the policy then, or None where it is another by now, or gone.
+
+        Raises:
+            ClusterUnavailable, ClusterRefused
+        """
         path = f"/apis/{API_VERSION}/namespaces/{policy.namespace}/{_PLURAL}/{policy.name}/status"
         gone = {name: None for name in policy.status if name not in status}
-        body = {"metadata": {"uid": policy.uid}, "status": {**gone, **status}}
-        return self._call("PATCH", path, body, absent=(404, 409, 422)) is not None
+        # A uid is not looked at here, so a version tells apart what was made anew under the same name.
+        body = {"metadata": {"resourceVersion": policy.version}, "status": {**gone, **status}}
+        return self._server.call("PATCH", path, body, absent=(404, 409))
 
     def settings(self, name: str) -> Mapping[str, Any] | None:
         """The ConfigMap, or None where there is none."""
-        return self._call("GET", self._own("configmaps", name), absent=(404,))
+        return self._server.call("GET", self._own("configmaps", name), absent=(404,))
 
     def put_settings(self, name: str, content: Mapping[str, Any], *, exists: bool) -> None:
         """
@@ -99,27 +101,28 @@ class Cluster:
         self._put("configmaps", name, body, exists=exists)
 
     def secret(self, name: str, key: str) -> str | None:
-        found = self._call("GET", self._own("secrets", name), absent=(404,))
+        found = self._server.call("GET", self._own("secrets", name), absent=(404,))
         data = ((found or {}).get("data") or {}).get(key)
         return None if data is None else base64.b64decode(data).decode("ascii", "replace").strip()
 
     def put_secret(self, name: str, key: str, value: str) -> None:
         packed = base64.b64encode(value.encode()).decode()
-        exists = self._call("GET", self._own("secrets", name), absent=(404,)) is not None
-        body = {"metadata": {"name": name, "labels": _LABELS}, "type": "Opaque", "data": {key: packed}}
-        self._put("secrets", name, body, exists=exists)
+        exists = self._server.call("GET", self._own("secrets", name), absent=(404,)) is not None
+        # Without a type: that of one that is there cannot be changed.
+        body = {"metadata": {"name": name, "labels": _LABELS}, "data": {key: packed}}
+        self._put("secrets", name, body, exists=exists, hide=(value, packed))
 
     def event(self, policy: PolicyObject, notice: Notice, now: str) -> None:
         """Tell people; failing to does no harm, and is logged."""
         body = {
-            "metadata": {"generateName": f"{policy.name[:200]}-", "namespace": policy.namespace},
+            "metadata": {"generateName": f"{policy.name[:200].rstrip('.-')}-", "namespace": policy.namespace},
             "eventTime": now,
             "reportingController": "nodetide.io/operator",
             "reportingInstance": _MANAGER,
             "action": "Reconcile",
             "type": "Warning" if notice.warning else "Normal",
             "reason": notice.reason,
-            "note": notice.message[:1024],
+            "note": notice.message.encode()[:_NOTE].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": API_VERSION,
                 "kind": KIND,
@@ -129,57 +132,15 @@ class Cluster:
             },
         }
         try:
-            self._call("POST", f"/apis/events.k8s.io/v1/namespaces/{policy.namespace}/events", body)
-        except ClusterUnavailable as error:
+            self._server.call("POST", f"/apis/events.k8s.io/v1/namespaces/{policy.namespace}/events", body)
+        except ClusterError as error:
             _log.warning("event not written reason=%s: %s", notice.reason, error)
 
     def _own(self, kind: str, name: str = "") -> str:
         return f"/api/v1/namespaces/{self._namespace}/{kind}" + (f"/{name}" if name else "")
 
-    def _put(self, kind: str, name: str, body: Mapping[str, Any], *, exists: bool) -> None:
+    def _put(self, kind: str, name: str, body: Mapping[str, Any], *, exists: bool, hide: Sequence[str] = ()) -> None:
         if exists:
-            self._call("PATCH", self._own(kind, name), body)
+            self._server.call("PATCH", self._own(kind, name), body, hide=hide)
         else:
-            self._call("POST", self._own(kind), body)
-
-    def _list(self, path: str, accept: str = "application/json") -> Iterator[Mapping[str, Any]]:
-        follow = ""
-        while True:
-            query = [("limit", _PAGE), *([("continue", follow)] if follow else [])]
-            page = self._call("GET", path, query=query, accept=accept) or {}
-            yield from page.get("items") or ()
-            follow = (page.get("metadata") or {}).get("continue") or ""
-            if not follow:
-                return
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        query: Sequence[tuple[str, Any]] = (),
-        absent: Sequence[int] = (),
-        accept: str = "application/json",
-    ) -> Mapping[str, Any] | None:
-        """The answer, or None where its status is one of ``absent``.
-
-        Raises:
-            ClusterUnavailable
-        """
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Accept": accept, "Content-Type": kind}
-        try:
-            request = self._api.param_serialize(
-                method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
-            )
-            answer: Any = self._api.call_api(*request, _request_timeout=_TIMEOUT)
-            data = answer.read()
-            found: Mapping[str, Any] = json.loads(data) if data else {}
-        except (ApiException, HTTPError, OSError, ValueError) as error:
-            raise ClusterUnavailable(f"{method} {path}: {error}") from None
-        if answer.status in absent:
-            return None
-        if answer.status >= 400:
-            raise ClusterUnavailable(f"{method} {path}: {answer.status} {found.get('message') or answer.reason}")
-        return found
+            self._server.call("POST", self._own(kind), body, hide=hide)

@@ -23,8 +23,8 @@ class OperatorConfig:
         settle: seconds that changes are gathered before they are reconciled together.
         resync: seconds between two looks at everything, for what was changed by hand.
         rollup_interval: seconds between two looks for windows that tasks have missed.
-        stalled_after: seconds without a finished turn, or with a watch that missed something, after
-            which liveness fails.
+        stalled_after: seconds without a finished turn, or with something that lists show and watches do
+            not tell of, after which liveness fails.
     """
 
     influx: StoreConfig
@@ -50,5 +50,8 @@ class OperatorConfig:
 
     def watches(self, stream: str) -> bool:
         """Whether the policy of a stream, by its name, is one of those to be reconciled."""
-        namespace, _, _ = stream.rpartition("/")
-        return not self.namespaces or (namespace or self.namespace) in self.namespaces
+        return not self.namespaces or self.namespace_of(stream) in self.namespaces
+
+    def namespace_of(self, stream: str) -> str:
+        """Of the policy of a stream, by its name."""
+        return stream.rpartition("/")[0] or self.namespace

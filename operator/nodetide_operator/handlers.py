@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import kopf
@@ -19,63 +19,118 @@ from nodetide_operator.world import World
 
 __all__ = ["Watch"]
 
+_log = logging.getLogger(__name__)
+
 _GROUP, _, _VERSION = API_VERSION.partition("/")
+#: Seconds before watching may begin anew, when it ended by itself.
+_PAUSE = 5.0
+#: Seconds that watching may take to end where other namespaces are to be watched.
+_END = 10.0
 
 
 class Watch:
-    """Watches policies and nodes, in a thread of its own.
+    """Watches policies and nodes, in a thread of its own. Driven by one thread.
 
     Args:
-        namespaces: whose policies; empty: those of every namespace.
+        ended: called some seconds after it has ended by itself, such as when the kind was removed.
     """
 
-    def __init__(self, world: World, namespaces: Sequence[str]) -> None:
-        self._namespaces = tuple(namespaces)
+    def __init__(self, world: World, ended: Callable[[], None] = lambda: None) -> None:
         self._registry = _registry(world)
-        self._stop = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._ended = ended
+        self._run: _Run | None = None
+        self._stopped = False
 
     @property
-    def failure(self) -> str:
-        """Why it has ended though nobody asked for it; empty while it runs."""
-        if self._stop.is_set() or self._thread.is_alive():
-            return ""
-        return f"the watch has ended: {self._failure!r}" if self._failure else "the watch has ended"
+    def running(self) -> bool:
+        return self._run is not None and not self._run.over
 
-    def start(self) -> None:
+    def ensure(self, namespaces: Sequence[str]) -> None:
+        """Watch policies in these namespaces, in every one where none is named, unless it does.
+
+        Only after they were listed: kopf looks for kinds when it begins, and never again, and one namespace that
+        it may not watch ends it for all.
+        """
+        wanted = tuple(namespaces)
+        if self._stopped or (self._run is not None and self.running and self._run.namespaces == wanted):
+            return
+        if self._run is not None:
+            self._run.stop(_END)
+        self._run = _Run(self._registry, wanted, self._ended)
+
+    def stop(self, timeout: float) -> None:
+        self._stopped = True
+        if self._run is not None:
+            self._run.stop(timeout)
+
+
+class _Run:
+    """Kopf from its beginning to its end.
+
+    Attributes:
+        over: whether it has ended, well or not.
+    """
+
+    def __init__(self, registry: kopf.OperatorRegistry, namespaces: tuple[str, ...], ended: Callable[[], None]) -> None:
+        self.namespaces = namespaces
+        self.over = False
+        self._registry = registry
+        self._ended = ended
+        self._stop = threading.Event()
+        self._kopf_stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="watch", daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
         self._stop.set()
+        self._kopf_stop.set()
         self._thread.join(timeout)
 
-    def _run(self) -> None:
-        # It tells of every event it hands over.
+    def _work(self) -> None:
+        # It tells of every event it hands over, that it leaves signals to others, and at length of what ends it.
         logging.getLogger("kopf").setLevel(logging.WARNING)
+        for name in ("running", "orchestration"):
+            logging.getLogger(f"kopf._core.reactor.{name}").setLevel(logging.CRITICAL)
+        why = "for no reason given"
         try:
             asyncio.run(self._watch())
-        except BaseException as error:  # noqa: BLE001 - liveness tells of it
-            self._failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, watching begins anew
+            why = str(error) or repr(error)
+        stopped = self._stop.is_set()
+        if not stopped:
+            _log.warning("watching has ended, and begins anew after the next list: %s", why)
+            stopped = self._stop.wait(_PAUSE)
+        self.over = True
+        if not stopped:
+            self._ended()
 
     async def _watch(self) -> None:
-        await kopf.operator(
-            registry=self._registry,
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=self._stop,
-        )
+        try:
+            await kopf.operator(
+                registry=self._registry,
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not self.namespaces,
+                namespaces=self.namespaces,
+                stop_flag=self._kopf_stop,
+            )
+        finally:
+            # Kopf leaves a thread that waits for it, and for which the loop would wait for ever.
+            self._kopf_stop.set()
 
 
 def _settings() -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
-    # The server ends a watch in time, the client a watch that hangs: a stall must not last.
+    # The server ends a watch in time, the client one that hangs; where nothing changes, bookmarks come every minute.
     settings.watching.server_timeout = 600
     settings.watching.client_timeout = 610
     settings.watching.connect_timeout = 30
+    settings.watching.inactivity_timeout = 150
     settings.networking.request_timeout = 30
+    # What fails for longer ends the watch, so that a list looks into it, and watching begins anew.
+    settings.networking.error_backoffs = (1, 2, 4)
+    # Watching is no reason to kill the process, however it ends.
+    settings.process.ultimate_exiting_timeout = None
     settings.posting.enabled = False
     # Which kinds and namespaces there are is known beforehand, and watching for more needs rights.
     settings.scanning.disabled = True
@@ -89,12 +144,13 @@ def _registry(world: World) -> kopf.OperatorRegistry:
     def login(**found: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**found) or kopf.login_with_kubeconfig(**found)
 
+    # Asynchronous, so that events are taken in the order in which they come, and not by threads of a pool.
     @kopf.on.event(_GROUP, _VERSION, "metricpolicies", registry=registry)
-    def policy(event: kopf.RawEvent, **_: Any) -> None:
+    async def policy(event: kopf.RawEvent, **_: Any) -> None:
         world.policy_seen(event["object"], deleted=event["type"] == "DELETED")
 
     @kopf.on.event("", "v1", "nodes", registry=registry)
-    def node(event: kopf.RawEvent, **_: Any) -> None:
+    async def node(event: kopf.RawEvent, **_: Any) -> None:
         world.node_seen(event["object"], deleted=event["type"] == "DELETED")
 
     return registry

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from nodetide_core.errors import LossRefused, StoreError, StoreRejected, StoreUnavailable
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.authorizations import TokenVault, keep_tokens
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.desired import task_name
-from nodetide_core.stores.influx.planning import Action, Observed, plan, sweep
+from nodetide_core.stores.influx.planning import Action, Observed, plan, streams_of, sweep
 from nodetide_core.stores.influx.tokens import grants_for
 from nodetide_operator.judging import Judged
 from nodetide_operator.outcomes import Outcome, SeenPart
@@ -22,60 +24,74 @@ _log = logging.getLogger(__name__)
 
 
 class Influx:
-    """
+    """Belongs to one thread.
+
     Args:
         owner: what this installation marks its own with.
         watches: whether the policy of a stream, by its name, is one that this installation would know of.
+        budget: seconds of changing things after which `reconcile` leaves the rest for the next time, so that a
+            thousand new policies do not keep one small change from being made and told of.
+
+    Attributes:
+        problem: why what dead policies have left could not be ended the last time; empty where it could.
     """
 
-    def __init__(self, control: Control, owner: str, watches: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        control: Control,
+        owner: str,
+        watches: Callable[[str], bool],
+        *,
+        budget: float = 5.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._control = control
         self._owner = owner
         self._watches = watches
+        self._budget = budget
+        self._monotonic = monotonic
         self._observed = Observed({}, ())
+        self._unknown: tuple[Stream, ...] = ()
+        self._left: frozenset[Key] = frozenset()
+        self.problem = ""
 
-    def reconcile(self, judged: Mapping[Key, Judged]) -> dict[Key, Outcome]:
-        """Of the policies that are good, each with how it stands now."""
+    def reconcile(
+        self, judged: Mapping[Key, Judged], known: Callable[[str], bool] = lambda _: True
+    ) -> dict[Key, Outcome]:
+        """Of the policies that are good, each with how it stands now; those that are left for the next time are
+        not named.
+
+        Args:
+            known: whether the policy of a stream, by its name, would be among ``judged`` if it were there.
+        """
         good = {key: item for key, item in judged.items() if item.good and item.stream is not None}
-        try:
-            observed = self._control.observe()
-        except StoreError as error:
-            return dict.fromkeys(good, Outcome(unreachable=str(error)))
         # A policy that is wrong for now, or in conflict, is not gone.
         buckets = {item.stream_name: item.stream.bucket if item.stream else None for item in judged.values()}
 
         def dead(stream: Stream) -> bool:
             bucket = buckets.get(stream.name, "")
-            return self._watches(stream.name) and bucket is not None and bucket != stream.bucket
+            gone = bucket is not None and bucket != stream.bucket
+            return gone and self._watches(stream.name) and known(stream.name)
 
-        outcomes: dict[Key, Outcome] = {}
-        changed = False
-        for key, item in good.items():
-            assert item.stream is not None  # noqa: S101 - they are good
-            try:
-                actions = plan([item.stream], item.parts, observed, dead=dead)
-                changed = changed or bool(actions)
-                self._carry_out(actions)
-                outcomes[key] = Outcome()
-            except StoreUnavailable as error:
-                outcomes[key] = Outcome(unreachable=str(error))
-            except StoreRejected as error:
-                outcomes[key] = Outcome(refused=str(error), loses=isinstance(error, LossRefused))
         try:
-            actions = sweep(self._owner, dead, observed)
-            self._carry_out(actions)
-            if changed or actions:
+            # First, so that what a dead policy leaves is gone before another takes its place.
+            observed = self._sweep(dead, self._control.observe())
+            outcomes, changed = self._ensure(good, observed, dead)
+            if changed:
                 observed = self._control.observe()
         except StoreError as error:
-            _log.warning("sweeping: %s", error)
+            return dict.fromkeys(good, Outcome(unreachable=str(error)))
         self._observed = observed
-        return {
-            key: Outcome(found.unreachable, found.refused, found.loses, tuple(_parts(good[key], observed)))
-            for key, found in outcomes.items()
-        }
+        mine = [stream for stream in streams_of(observed) if stream.owner == self._owner]
+        self._unknown = tuple(stream for stream in mine if not known(stream.name))
+        for key in changed:
+            if outcomes[key] == Outcome():
+                outcomes[key] = _checked(good[key], observed, dead)
+        return {key: replace(found, parts=tuple(_parts(good[key], observed))) for key, found in outcomes.items()}
 
     def tokens(self, vault: TokenVault, streams: Iterable[Stream], now: int) -> Sequence[str]:
-        """Keep the tokens of collectors and the API for these streams, as `reconcile` has seen their buckets.
+        """Keep the tokens of collectors and the API for these streams, as `reconcile` has seen their buckets, and for
+        those of which nothing was known then.
 
         Returns:
             What was done, for people.
@@ -83,12 +99,65 @@ class Influx:
         Raises:
             StoreError
         """
-        return keep_tokens(self._control, vault, self._owner, grants_for(streams, self._observed), now)
+        grants = grants_for([*streams, *self._unknown], self._observed)
+        return keep_tokens(self._control, vault, self._owner, grants, now)
+
+    def _sweep(self, dead: Callable[[Stream], bool], observed: Observed) -> Observed:
+        self.problem = ""
+        actions = sweep(self._owner, dead, observed)
+        if not actions:
+            return observed
+        try:
+            self._carry_out(actions)
+        except StoreError as error:
+            self.problem = f"what dead policies have left: {error}"
+        return self._control.observe()
+
+    def _ensure(
+        self, good: Mapping[Key, Judged], observed: Observed, dead: Callable[[Stream], bool]
+    ) -> tuple[dict[Key, Outcome], list[Key]]:
+        """How each went, and which were changed."""
+        outcomes: dict[Key, Outcome] = {}
+        changed: list[Key] = []
+        end = self._monotonic() + self._budget
+        # Those that were left come first, or one that fails slowly would keep the others from their turn for ever.
+        for key, item in sorted(good.items(), key=lambda pair: pair[0] not in self._left):
+            assert item.stream is not None  # noqa: S101 - they are good
+            try:
+                actions = plan([item.stream], item.parts, observed, dead=dead)
+                if actions:
+                    if changed and self._monotonic() > end:
+                        continue
+                    changed.append(key)
+                self._carry_out(actions)
+                outcomes[key] = Outcome()
+            except StoreUnavailable as error:
+                outcomes[key] = Outcome(unreachable=str(error))
+            except StoreRejected as error:
+                outcomes[key] = Outcome(refused=str(error), loses=isinstance(error, LossRefused))
+        self._left = frozenset(good.keys() - outcomes.keys())
+        return outcomes, changed
 
     def _carry_out(self, actions: Iterable[Action]) -> None:
         for action in actions:
             self._control.apply([action])
             _log.info("%s", action)
+
+
+def _checked(item: Judged, observed: Observed, dead: Callable[[Stream], bool]) -> Outcome:
+    """InfluxDB leaves out of its lists what a token may not read, and says nothing."""
+    assert item.stream is not None  # noqa: S101 - only good ones are asked for
+    try:
+        missing = plan([item.stream], item.parts, observed, dead=dead)
+    except StoreRejected as error:
+        return Outcome(refused=str(error))
+    if not missing:
+        return Outcome()
+    more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return Outcome(
+        refused=f"InfluxDB does not show what was done ({missing[0]}{more}): somebody undid it, or the operator's "
+        "token may not read buckets and tasks"
+    )
 
 
 def _parts(item: Judged, observed: Observed) -> Iterable[SeenPart]:

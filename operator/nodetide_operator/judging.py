@@ -58,7 +58,7 @@ class Judge:
         known, self._known = self._known, {}
         found: dict[Key, Judged] = {}
         holders: dict[str, Key] = {}
-        for policy in sorted(policies, key=lambda policy: (policy.created, policy.key)):
+        for policy in sorted(policies, key=_age):
             before = known.get(policy.key)
             alone = replace(before, object=policy) if before and _same(before.object, policy) else self._alone(policy)
             self._known[policy.key] = alone
@@ -73,8 +73,8 @@ class Judge:
     def _alone(self, policy: PolicyObject) -> Judged:
         metadata = {"name": policy.name, "namespace": policy.namespace, "annotations": dict(policy.annotations)}
         name = self._config.stream_name(policy.namespace, policy.name)
-        document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(policy.spec)}
         try:
+            document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(policy.spec)}
             parsed = replace(parse_policy(document), name=name)
             stream = replace(parsed.stream, owner=self._config.owner, kept=parsed.storage.deletion_policy == "Retain")
             return Judged(policy, name, parsed, stream, desired([stream], CATALOGUE))
@@ -82,6 +82,13 @@ class Judge:
             return Judged(policy, name, None, problems=error.problems)
         except StoreRejected as error:
             return Judged(policy, name, None, problems=(Problem("spec.storage", str(error)),))
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw in one policy must not stop the others
+            return Judged(policy, name, None, problems=(Problem("spec", f"cannot be read ({error!r})"),))
+
+
+def _age(policy: PolicyObject) -> tuple[str, bool, Key]:
+    """In whole seconds; of two from the same one, whoever has buckets by then keeps them."""
+    return policy.created, not policy.status.get("buckets"), policy.key
 
 
 def _same(before: PolicyObject, now: PolicyObject) -> bool:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from nodetide_operator.node_counts import Report
+from nodetide_operator.node_counts import Heard
 from nodetide_operator.outcomes import Downsampling
 
 __all__ = ["Knowledge", "Known"]
@@ -17,13 +17,13 @@ class Known:
     """By raw bucket; absent where nothing is known yet."""
 
     downsampling: Mapping[str, Downsampling] = field(default_factory=dict)
-    reports: Mapping[str, Mapping[str, Report]] = field(default_factory=dict)
+    reports: Mapping[str, Heard] = field(default_factory=dict)
 
 
 class Knowledge:
     """
     Args:
-        changed: called when what is known is another.
+        changed: called when what is known is another; that time goes on does not count.
     """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:

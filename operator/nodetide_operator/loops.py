@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -11,11 +12,15 @@ __all__ = ["Loop"]
 
 _log = logging.getLogger(__name__)
 
+#: Seconds until a turn is tried again that failed in a way that nobody foresaw.
+_AFTER_FAILURE = 5.0
+
 
 class Loop:
     """
     Args:
-        turn: given whether it is due by time, not only woken; says whether it is to be called again at once.
+        turn: given whether it is due by time, not only woken; gives the seconds after which it is to be called
+            again at the latest, and None where it need not be before it is woken or due.
         interval: seconds between two turns that are due by time.
         settle: seconds that a turn waits after it was woken, so that what comes together is done together.
         share: most of the time that turns due by time may take; longer ones are spread further.
@@ -24,7 +29,7 @@ class Loop:
     def __init__(
         self,
         name: str,
-        turn: Callable[[bool], bool],
+        turn: Callable[[bool], float | None],
         *,
         interval: float,
         settle: float = 0.0,
@@ -43,8 +48,12 @@ class Loop:
 
     @property
     def idle(self) -> float:
-        """Seconds since the last turn came to its end, well or not."""
+        """Seconds since a turn last came to its end as its author foresaw, well or not."""
         return self._monotonic() - self._finished
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def start(self) -> None:
         self._thread.start()
@@ -53,19 +62,23 @@ class Loop:
         """Have a turn soon. From any thread."""
         self._woken.set()
 
-    def stop(self, timeout: float) -> bool:
-        """After the turn under way; whether it has ended in time."""
+    def end(self) -> None:
+        """Begin no other turn."""
         self._stopping.set()
         self._woken.set()
+
+    def stop(self, timeout: float) -> bool:
+        """After the turn under way; whether it has ended in time."""
+        self.end()
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        due = self._monotonic()
+        due = again = self._monotonic()
         while not self._stopping.is_set():
-            now = self._monotonic()
-            if now < due and not self._woken.wait(due - now):
+            left = min(due, again) - self._monotonic()
+            if left > 0 and not self._woken.wait(left):
                 continue
             if self._stopping.wait(self._settle):
                 return
@@ -73,14 +86,14 @@ class Loop:
             began = self._monotonic()
             by_time = began >= due
             try:
-                again = self._turn(by_time)
+                after = self._turn(by_time)
+                self._finished = self._monotonic()
             except Exception:  # noqa: BLE001
                 # Whatever nobody foresaw, the next turn begins anew.
                 _log.exception("%s: a turn failed", self._thread.name)
-                again = False
-            self._finished = self._monotonic()
-            if again:
-                self._woken.set()
+                after = _AFTER_FAILURE
+            now = self._monotonic()
+            again = math.inf if after is None else now + after
             if by_time:
-                took = self._finished - began
-                due = self._finished + max(self._interval, took / self._share - took)
+                took = now - began
+                due = now + max(self._interval, took / self._share - took)

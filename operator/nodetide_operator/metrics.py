@@ -33,7 +33,11 @@ class Metrics:
         self._policies = Gauge("nodetide_operator_policies", "Policies.", ["ready"], registry=self._registry)
         self._nodes = Gauge("nodetide_operator_nodes", "Nodes known.", registry=self._registry)
         self._missed = Counter(
-            "nodetide_operator_watch_missed", "Lists that had something no watch had told of.",
+            "nodetide_operator_watch_missed", "Lists at which a watch still owed what a list before had shown.",
+            registry=self._registry,
+        )  # fmt: skip
+        self._watching = Gauge(
+            "nodetide_operator_watching", "Whether policies and nodes are watched, and not only listed.",
             registry=self._registry,
         )  # fmt: skip
         self._windows = Counter(
@@ -50,6 +54,9 @@ class Metrics:
 
     def idle(self, loop: str, seconds: float) -> None:
         self._idle.labels(loop).set(seconds)
+
+    def watching(self, running: bool) -> None:
+        self._watching.set(running)
 
     def world(self, ready: Mapping[Key, bool], nodes: int, *, missed: bool) -> None:
         count = sum(ready.values())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from nodetide_core.policy import NodeSelector
 from nodetide_operator.outcomes import NodeCounts
 
-__all__ = ["Report", "count_nodes", "fresh_after"]
+__all__ = ["Heard", "Matches", "Report", "count_nodes", "fresh_after"]
 
 #: Seconds that a report may be late at least: a flush, an outage of a minute.
 _PATIENCE = 120
@@ -16,7 +16,7 @@ _PATIENCE = 120
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a collector last said of itself.
+    """What a collector last said of itself; the same where only its time is another.
 
     Attributes:
         time: Unix seconds.
@@ -24,9 +24,40 @@ class Report:
         over_budget: series left out.
     """
 
-    time: int
+    time: int = field(compare=False)
     hash: str
     over_budget: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The reports on one policy.
+
+    Attributes:
+        at: when they were asked for; Unix seconds.
+        reports: by node.
+    """
+
+    at: int = field(compare=False)
+    reports: Mapping[str, Report]
+
+
+class Matches:
+    """Which nodes selectors match; many policies have the same one.
+
+    Args:
+        nodes: labels by name.
+    """
+
+    def __init__(self, nodes: Mapping[str, Mapping[str, str]]) -> None:
+        self._nodes = nodes
+        self._found: dict[str, Sequence[str]] = {}
+
+    def of(self, selector: NodeSelector) -> Sequence[str]:
+        key = repr(selector)
+        if key not in self._found:
+            self._found[key] = [name for name, labels in self._nodes.items() if selector.matches(labels)]
+        return self._found[key]
 
 
 def fresh_after(interval: int, now: int) -> int:
@@ -34,23 +65,16 @@ def fresh_after(interval: int, now: int) -> int:
     return now - max(_PATIENCE, 3 * interval)
 
 
-def count_nodes(
-    selector: NodeSelector,
-    nodes: Mapping[str, Mapping[str, str]],
-    reports: Mapping[str, Report],
-    *,
-    hash: str,
-    since: int,
-) -> NodeCounts:
+def count_nodes(matched: Collection[str], heard: Heard, *, hash: str, interval: int) -> NodeCounts:
     """
     Args:
-        nodes: labels by name.
-        reports: by node.
+        matched: names of the nodes that the policy selects.
         hash: that collectors report once they run the policy as it is.
-        since: see `fresh_after`.
+        interval: seconds between two reports.
     """
-    matched = [name for name, labels in nodes.items() if selector.matches(labels)]
-    heard = [report for name in matched if (report := reports.get(name)) is not None and report.time >= since]
-    applied = sum(report.hash == hash for report in heard)
-    over = sum(report.over_budget > 0 for report in heard)
+    # By the time of asking: while InfluxDB cannot be asked, nobody is known to be silent.
+    since = fresh_after(interval, heard.at)
+    found = [report for name in matched if (report := heard.reports.get(name)) is not None and report.time >= since]
+    applied = sum(report.hash == hash for report in found)
+    over = sum(report.over_budget > 0 for report in found)
     return NodeCounts(len(matched), applied, len(matched) - applied, over)

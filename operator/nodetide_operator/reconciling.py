@@ -6,20 +6,18 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 
 from nodetide_core.errors import StoreError
-from nodetide_core.policy.nodes import collected_hash
 from nodetide_core.stores.influx.authorizations import TokenVault
-from nodetide_operator.cluster import Cluster, ClusterUnavailable
+from nodetide_operator.apiserver import ClusterError
+from nodetide_operator.cluster import Cluster
 from nodetide_operator.config import OperatorConfig
 from nodetide_operator.influx import Influx
 from nodetide_operator.judging import Judge, Judged
-from nodetide_operator.knowledge import Knowledge, Known
-from nodetide_operator.node_counts import count_nodes, fresh_after
-from nodetide_operator.outcomes import NodeCounts, Outcome
+from nodetide_operator.knowledge import Knowledge
+from nodetide_operator.outcomes import Outcome
 from nodetide_operator.settings_map import TooLarge, same_content, settings_content, version_of
-from nodetide_operator.statuses import notices, status_of
+from nodetide_operator.telling import Teller
 from nodetide_operator.world import Key, Snapshot, World
 
 __all__ = ["Reconciler", "TurnReport"]
@@ -33,16 +31,22 @@ class TurnReport:
     Attributes:
         ready: whether each policy is, by namespace and name.
         problems: what failed, of which no policy alone is to blame.
-        missed: whether watches had not told of something that a list has.
+        missed: whether watches have not told yet of something that a list before this turn's had shown.
+        left: policies that are left for the next turn.
+        outdated: statuses that were not written, for the policy is another by now.
+        listed: namespaces whose policies could be listed, this turn or the last time.
     """
 
     ready: Mapping[Key, bool] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     missed: bool = False
+    left: int = 0
+    outdated: int = 0
+    listed: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
-        return not self.problems
+        return not self.problems and not self.outdated
 
 
 class Reconciler:
@@ -68,9 +72,10 @@ class Reconciler:
         self._influx = influx
         self._vault = vault
         self._world = world
-        self._knowledge = knowledge
         self._clock = clock
         self._judge = Judge(config)
+        self._teller = Teller(cluster, world, knowledge, clock)
+        self._unlisted: Mapping[str, str] = {}
 
     def turn(self, *, relist: bool) -> TurnReport:
         """
@@ -78,17 +83,31 @@ class Reconciler:
             relist: ask the apiserver for everything, rather than trust the watches.
 
         Raises:
-            ClusterUnavailable: it could not be asked; nothing was changed.
+            ClusterUnavailable, ClusterRefused: a list failed; nothing was changed.
         """
-        missed = relist and not self._world.relisted(
-            self._cluster.policies(self._config.namespaces), self._cluster.nodes()
-        )
+        missed = relist and not self._relist()
         world = self._world.snapshot()
         judged = self._judge.judge(world.policies.values())
-        outcomes = self._influx.reconcile(judged)
-        problems = [*self._tokens(judged, outcomes), *self._settings(judged, world)]
-        ready = self._statuses(judged, outcomes, world, problems)
-        return TurnReport(ready, tuple(problems), missed)
+        outcomes = self._influx.reconcile(judged, lambda name: self._config.namespace_of(name) not in world.unlisted)
+        left = {key for key, item in judged.items() if item.good and key not in outcomes}
+        # A token for each state in between would be one too many.
+        shared = [] if left else self._tokens(judged, outcomes)
+        shared += self._settings(judged, world)
+        told = self._teller.tell(
+            {key: item for key, item in judged.items() if key not in left}, outcomes, world.nodes, "; ".join(shared)
+        )
+        problems = [*self._unlisted.values(), *shared, self._influx.problem, *told.problems]
+        problems += sorted({outcome.unreachable for outcome in outcomes.values()})
+        ready = dict.fromkeys(left, False) | told.ready
+        listed = tuple(name for name in self._config.namespaces if name not in self._unlisted)
+        return TurnReport(ready, tuple(filter(None, problems)), missed, len(left), told.outdated, listed)
+
+    def _relist(self) -> bool:
+        self._world.listing()
+        listed = self._cluster.policies(self._config.namespaces)
+        told = self._world.relisted(listed.policies, self._cluster.nodes(), listed.unlisted)
+        self._unlisted = listed.unlisted
+        return told
 
     def _tokens(self, judged: Mapping[Key, Judged], outcomes: Mapping[Key, Outcome]) -> list[str]:
         # What is not known of a part of the buckets must not take the tokens for the others away.
@@ -98,7 +117,7 @@ class Reconciler:
         try:
             for done in self._influx.tokens(self._vault, streams, int(self._clock())):
                 _log.info("%s", done)
-        except (StoreError, ClusterUnavailable) as error:
+        except (StoreError, ClusterError) as error:
             return [f"tokens: {error}"]
         return []
 
@@ -111,44 +130,6 @@ class Reconciler:
             if not same_content(found, wanted):
                 self._cluster.put_settings(name, wanted, exists=found is not None)
                 _log.info("node settings written version=%s nodes=%d", version_of(wanted), len(world.nodes))
-        except (TooLarge, ClusterUnavailable) as error:
+        except (TooLarge, ClusterError) as error:
             return [f"node settings: {error}"]
         return []
-
-    def _statuses(
-        self, judged: Mapping[Key, Judged], outcomes: Mapping[Key, Outcome], world: Snapshot, problems: list[str]
-    ) -> dict[Key, bool]:
-        known = self._knowledge.get()
-        now = datetime.fromtimestamp(self._clock(), timezone.utc)
-        ready = {}
-        shared = "; ".join(problems)
-        for key, item in judged.items():
-            wanted = status_of(
-                item,
-                outcomes.get(key),
-                known.downsampling.get(item.stream.bucket) if item.stream else None,
-                self._nodes(item, world, known),
-                shared=shared,
-                now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            )
-            ready[key] = any(c["type"] == "Ready" and c["status"] == "True" for c in wanted["conditions"])
-            if wanted == item.object.status:
-                continue
-            try:
-                if self._cluster.patch_status(item.object, wanted):
-                    for notice in notices(item.object.status, wanted):
-                        self._cluster.event(item.object, notice, now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
-            except ClusterUnavailable as error:
-                problems.append(f"status of {'/'.join(key)}: {error}")
-        return ready
-
-    def _nodes(self, item: Judged, world: Snapshot, known: Known) -> NodeCounts | None:
-        if item.policy is None or item.stream is None or item.stream.bucket not in known.reports:
-            return None
-        return count_nodes(
-            item.policy.node_selector,
-            world.nodes,
-            known.reports[item.stream.bucket],
-            hash=collected_hash(item.policy, item.object.spec),
-            since=fresh_after(item.policy.collection.slowest, int(self._clock())),
-        )

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from nodetide_core.errors import StoreError
+from nodetide_core.errors import StoreError, StoreUnavailable
 from nodetide_core.store import RollupReport, Stream
 from nodetide_core.stores.influx.progress import Progress
 from nodetide_core.stores.influx.reports import CollectorReport
 from nodetide_operator.knowledge import Knowledge, Known
-from nodetide_operator.node_counts import Report, fresh_after
+from nodetide_operator.node_counts import Heard, Report, fresh_after
 from nodetide_operator.outcomes import Downsampling
 
 __all__ = ["RollupStore", "Rollups"]
@@ -32,57 +32,73 @@ class RollupStore(Protocol):
 
 
 class Rollups:
-    """Belongs to one thread.
+    """Belongs to one thread, but for `end`.
 
     Args:
         clock: Unix seconds.
+
+    Attributes:
+        windows: made so far.
+        failure: why rolling up failed the last time; empty where it did not.
     """
 
     def __init__(self, store: RollupStore, knowledge: Knowledge, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._knowledge = knowledge
         self._clock = clock
-        self._told = ""
+        self._ended = False
+        self._left = 0
         self.windows = 0
+        self.failure = ""
 
     def turn(self) -> bool:
         """One bounded step; whether more is to be done at once."""
         now = int(self._clock())
         failure = ""
-        left = 0
         try:
-            report = self._store.rollup(now)
-            self.windows += report.windows
-            left = report.remaining
+            self.windows += self._store.rollup(now).windows
         except StoreError as error:
             failure = str(error)
+        if self._ended:
+            return False
         self._tell(failure)
         self._knowledge.put(self._known(now))
-        return left > 0
+        # What fails, and what does not move, can wait for the next look.
+        before = self._left
+        self._left = sum(sum(found.behind.values()) for found in self._store.progress().values() if not found.error)
+        return 0 < self._left != before
+
+    def end(self) -> None:
+        """That the turn under way is given up is no news."""
+        self._ended = True
 
     def _known(self, now: int) -> Known:
         progress = self._store.progress()
         before = self._knowledge.get().reports
-        reports = {}
+        heard = {}
+        answers = True
         for stream in progress:
+            bucket = stream.bucket
             try:
-                found = self._store.reports(stream, fresh_after(stream.interval, now) - 3_600)
+                found = self._store.reports(stream, fresh_after(stream.interval, now) - 3_600) if answers else None
+            except StoreUnavailable:
+                # Said by InfluxReachable already; where one is not answered, the others need not wait, too.
+                answers, found = False, None
             except StoreError:
-                # Said by InfluxReachable already; what was known last is kept.
-                if stream.bucket in before:
-                    reports[stream.bucket] = before[stream.bucket]
-                continue
-            reports[stream.bucket] = {
-                host: Report(item.time, item.hash, item.over_budget) for host, item in found.items()
-            }
-        return Known({stream.bucket: _downsampling(stream, item) for stream, item in progress.items()}, reports)
+                found = None
+            if found is not None:
+                told = {host: Report(item.time, item.hash, item.over_budget) for host, item in found.items()}
+                heard[bucket] = Heard(now, told)
+            elif bucket in before:
+                heard[bucket] = before[bucket]
+        return Known({stream.bucket: _downsampling(stream, item) for stream, item in progress.items()}, heard)
 
     def _tell(self, failure: str) -> None:
-        if failure and failure != self._told:
+        if failure and failure != self.failure:
             _log.error("rolling up fails: %s", failure)
-        elif self._told and not failure:
+        elif self.failure and not failure:
             _log.info("rolling up works again")
-        self._told = failure
+        self.failure = failure
 
 
 def _downsampling(stream: Stream, progress: Progress) -> Downsampling:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 from nodetide_core.stores.influx.caller import connect as connect_influx
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.store import InfluxStore
-from nodetide_operator.cluster import Cluster, ClusterUnavailable, connect
+from nodetide_operator.apiserver import ClusterError, connect
+from nodetide_operator.cluster import Cluster
 from nodetide_operator.config import OperatorConfig
 from nodetide_operator.handlers import Watch
 from nodetide_operator.influx import Influx
@@ -27,10 +27,10 @@ __all__ = ["Operator"]
 
 _log = logging.getLogger(__name__)
 
-#: Lists, one after the other, that all had something no watch had told of: then watching has stalled.
-_MISSED = 3
 #: Seconds that a loop may take to end.
 _END = 10.0
+#: Seconds after which what failed is tried again at the latest.
+_LONGEST = 30.0
 
 
 class Operator:
@@ -59,10 +59,11 @@ class Operator:
             knowledge=self._knowledge,
         )
         self._rollups = Rollups(self._store, self._knowledge)
-        self._watch = Watch(self._world, config.namespaces)
+        self._watch = Watch(self._world, self._distrust)
         self._known: set[Key] = set()
-        self._missed = 0
         self._ready = False
+        self._trusting = False
+        self._failed = 0
         self._told = ""
         self._server = Server(
             config.listen, {"/liveness": self._stalled, "/readiness": self._unready}, self._metrics_text
@@ -75,50 +76,68 @@ class Operator:
 
     def run(self, stopping: threading.Event) -> None:
         """Until ``stopping`` is set."""
-        self._server.start()
-        self._watch.start()
         self._reconcile.start()
         self._roll.start()
+        self._server.start()
         try:
             stopping.wait()
         finally:
-            # What is under way in InfluxDB may take minutes; given up, it is done at the next start.
-            self._store.close()
-            self._caller.end()
-            self._watch.stop(_END)
             for loop in (self._reconcile, self._roll):
-                loop.stop(_END)
+                loop.end()
+            # What is rolled up may take minutes; given up, it is done at the next start.
+            self._rollups.end()
+            self._store.close()
+            self._watch.stop(_END)
+            self._roll.stop(_END)
+            # A turn under way is not broken off: it would tell of an InfluxDB that does not answer.
+            if self._reconcile.stop(_END):
+                self._caller.end()
             self._server.stop()
 
-    def _reconcile_turn(self, by_time: bool) -> bool:
+    def _reconcile_turn(self, by_time: bool) -> float | None:
         began = time.monotonic()
         # The first turn, and those after a failure, trust nothing.
-        relist = by_time or not self._ready
+        relist = by_time or not self._trusting
+        self._trusting = True
         try:
             report = self._reconciler.turn(relist=relist)
-        except ClusterUnavailable as error:
+        except ClusterError as error:
+            self._trusting = False
             self._tell(str(error))
             self._metrics.turned("reconcile", "failed", time.monotonic() - began)
-            time.sleep(1)
-            return True
+            return self._again(well=False)
+        except Exception:
+            self._trusting = False
+            self._metrics.turned("reconcile", "failed", time.monotonic() - began)
+            raise
         self._tell("; ".join(report.problems))
         self._ready = True
         if relist:
-            self._missed = self._missed + 1 if report.missed else 0
+            self._watch.ensure(report.listed)
         if set(report.ready) != self._known:
             # What is new wants its status soon.
             self._known = set(report.ready)
             self._roll.wake()
         self._metrics.world(report.ready, len(self._world.snapshot().nodes), missed=report.missed)
         self._metrics.turned("reconcile", "ok" if report.well else "failed", time.monotonic() - began)
-        return False
+        return 0.0 if report.left else self._again(well=report.well)
 
-    def _rollup_turn(self, _: bool) -> bool:
+    def _again(self, *, well: bool) -> float | None:
+        """When to try again: after longer and longer, so that what does not work is not asked for all the time."""
+        self._failed = 0 if well else self._failed + 1
+        return None if well else min(_LONGEST, 2.0 ** (self._failed - 1))
+
+    def _distrust(self) -> None:
+        """Have everything listed soon."""
+        self._trusting = False
+        self._reconcile.wake()
+
+    def _rollup_turn(self, _: bool) -> float | None:
         began, before = time.monotonic(), self._rollups.windows
-        again = self._rollups.turn()
+        more = self._rollups.turn()
         self._metrics.rolled(self._rollups.windows - before, self._knowledge.get().downsampling)
-        self._metrics.turned("rollup", "ok", time.monotonic() - began)
-        return again
+        self._metrics.turned("rollup", "failed" if self._rollups.failure else "ok", time.monotonic() - began)
+        return 0.0 if more else None
 
     def _tell(self, problem: str) -> None:
         if problem and problem != self._told:
@@ -128,13 +147,16 @@ class Operator:
         self._told = problem
 
     def _stalled(self) -> list[str]:
+        """What a restart may mend; that a server is away is no such thing, and neither is work that takes long."""
         limit = self._config.stalled_after
-        loops: dict[str, Callable[[], float]] = {"reconciling": lambda: self._reconcile.idle}
-        wrong = [f"{name} has not come round for {idle():.0f} s" for name, idle in loops.items() if idle() > limit]
-        if self._missed >= _MISSED:
-            wrong.append(f"watches have stalled: {self._missed} lists in a row had what they had not told of")
-        if self._watch.failure:
-            wrong.append(self._watch.failure)
+        wrong = []
+        if self._reconcile.idle > limit:
+            wrong.append(f"reconciling has not come round for {self._reconcile.idle:.0f} s")
+        # Rolling up may take many minutes, all of it in calls that end in time.
+        if not self._roll.alive:
+            wrong.append("rolling up has ended")
+        if self._world.overdue > limit:
+            wrong.append(f"watches have not told for {self._world.overdue:.0f} s of what lists show")
         return wrong
 
     def _unready(self) -> list[str]:
@@ -143,4 +165,5 @@ class Operator:
     def _metrics_text(self) -> bytes:
         self._metrics.idle("reconcile", self._reconcile.idle)
         self._metrics.idle("rollup", self._roll.idle)
+        self._metrics.watching(self._watch.running)
         return self._metrics.text()

@@ -29,10 +29,11 @@ class Server:
     def __init__(self, address: tuple[str, int], checks: dict[str, Check], metrics: Callable[[], bytes]) -> None:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path == "/metrics":
+                path = self.path.partition("?")[0]
+                if path == "/metrics":
                     self._answer(200, metrics(), CONTENT_TYPE_LATEST)
-                elif self.path in checks:
-                    wrong = checks[self.path]()
+                elif path in checks:
+                    wrong = checks[path]()
                     self._answer(503 if wrong else 200, ("\n".join(wrong) or "ok").encode() + b"\n", "text/plain")
                 else:
                     known = " ".join(["/metrics", *checks])

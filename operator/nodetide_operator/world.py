@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Key", "PolicyObject", "Snapshot", "World", "policy_object"]
+from nodetide_operator.holding import Holding
+
+__all__ = ["Key", "NodeObject", "PolicyObject", "Snapshot", "World", "policy_object"]
 
 #: Namespace and name.
 Key = tuple[str, str]
+
+#: Other annotations are other programs' matter, and may be large.
+_OURS = "nodetide.io/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +25,9 @@ class PolicyObject:
 
     Attributes:
         created: RFC 3339, for the older of two.
+        annotations: those of Nodetide.
         status: as written last, by whomever.
+        version: of the object as a whole; changes with everything.
     """
 
     namespace: str
@@ -36,16 +44,42 @@ class PolicyObject:
     def key(self) -> Key:
         return self.namespace, self.name
 
+    @property
+    def asked(self) -> tuple[str, int, Mapping[str, str]]:
+        """What a turn acts upon. Our own status comes back as a change, too."""
+        return self.uid, self.generation, self.annotations
+
+
+@dataclass(frozen=True, slots=True)
+class NodeObject:
+    """A node as the apiserver has it."""
+
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+    version: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    @property
+    def asked(self) -> Mapping[str, str]:
+        """What a turn acts upon. Kubelets write their nodes' status all the time."""
+        return self.labels
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """
     Attributes:
         nodes: labels by name.
+        unlisted: namespaces of which not all policies may be known.
     """
 
     policies: Mapping[Key, PolicyObject]
     nodes: Mapping[str, Mapping[str, str]]
+    unlisted: frozenset[str] = frozenset()
 
 
 class World:
@@ -55,76 +89,90 @@ class World:
         changed: called after a change that a turn must look at.
     """
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, changed: Callable[[], None] = lambda: None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._changed = changed
+        self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._policies: dict[Key, PolicyObject] = {}
-        self._nodes: dict[str, Mapping[str, str]] = {}
+        self._policies: Holding[PolicyObject] = Holding()
+        self._nodes: Holding[NodeObject] = Holding()
+        self._unlisted: frozenset[str] = frozenset()
+        self._overdue = 0.0
+
+    @property
+    def overdue(self) -> float:
+        """Seconds for which, at the last lists, watches had owed something that lists before had shown."""
+        return self._overdue
 
     def snapshot(self) -> Snapshot:
         with self._lock:
-            return Snapshot(dict(self._policies), dict(self._nodes))
+            nodes = {name: node.labels for name, node in self._nodes.things.items()}
+            return Snapshot(dict(self._policies.things), nodes, self._unlisted)
 
     def policy_seen(self, body: Mapping[str, Any], *, deleted: bool = False) -> None:
-        found = policy_object(body)
         with self._lock:
-            before = self._policies.get(found.key)
-            if deleted:
-                # The deletion of one that was made anew under the same name since is old news.
-                if before is None or before.uid != found.uid:
-                    return
-                del self._policies[found.key]
-            else:
-                self._policies[found.key] = found
-        # Our own status comes back as a change, too.
-        if deleted or before is None or _asked(before) != _asked(found):
+            changed = self._policies.seen(policy_object(body), deleted=deleted)
+        if changed:
             self._changed()
+
+    def policy_written(self, body: Mapping[str, Any]) -> None:
+        """What the apiserver has answered to a new status, before a watch tells of it."""
+        with self._lock:
+            self._policies.written(policy_object(body))
 
     def node_seen(self, body: Mapping[str, Any], *, deleted: bool = False) -> None:
-        metadata = body["metadata"]
-        labels = dict(metadata.get("labels") or {})
         with self._lock:
-            before = self._nodes.get(metadata["name"])
-            if deleted:
-                self._nodes.pop(metadata["name"], None)
-            else:
-                self._nodes[metadata["name"]] = labels
-        # Kubelets write their nodes' status all the time.
-        if deleted or before != labels:
+            changed = self._nodes.seen(_node_object(body), deleted=deleted)
+        if changed:
             self._changed()
 
-    def relisted(self, policies: Iterable[Mapping[str, Any]], nodes: Iterable[Mapping[str, Any]]) -> bool:
-        """Take lists for what there is; whether watches had told all of it.
+    def listing(self) -> None:
+        """Lists begin now: what watches bring until `relisted` is newer than they are."""
+        with self._lock:
+            self._policies.listing()
+            self._nodes.listing()
 
-        What a watch brings while a list is under way may be newer, and is put right by the next list.
+    def relisted(
+        self,
+        policies: Iterable[Mapping[str, Any]],
+        nodes: Iterable[Mapping[str, Any]],
+        unlisted: Collection[str] = (),
+    ) -> bool:
+        """Take lists for what there is; whether watches have told, since, of all that lists before had shown.
+
+        Args:
+            unlisted: namespaces whose policies are not in the list; those known stay.
         """
-        listed = {found.key: found for found in map(policy_object, policies)}
-        labels = {body["metadata"]["name"]: dict(body["metadata"].get("labels") or {}) for body in nodes}
+        found, labelled = list(map(policy_object, policies)), list(map(_node_object, nodes))
+        now = self._monotonic()
         with self._lock:
-            missed = labels != self._nodes or {key: _asked(found) for key, found in listed.items()} != {
-                key: _asked(found) for key, found in self._policies.items()
-            }
-            self._policies, self._nodes = listed, dict(labels)
-        if missed:
+            self._unlisted = frozenset(unlisted)
+            changed = self._policies.listed(found, lambda policy: policy.namespace in unlisted, now)
+            changed = self._nodes.listed(labelled, lambda _: False, now) or changed
+            self._overdue = max(self._policies.overdue(now), self._nodes.overdue(now))
+        if changed:
             self._changed()
-        return not missed
+        return self._overdue <= 0
 
 
 def policy_object(body: Mapping[str, Any]) -> PolicyObject:
     metadata = body["metadata"]
+    annotations = metadata.get("annotations") or {}
     return PolicyObject(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         generation=int(metadata.get("generation") or 1),
         created=metadata.get("creationTimestamp") or "",
-        annotations=dict(metadata.get("annotations") or {}),
+        annotations={name: value for name, value in annotations.items() if name.startswith(_OURS)},
         spec=dict(body.get("spec") or {}),
         status=dict(body.get("status") or {}),
         version=metadata.get("resourceVersion") or "",
     )
 
 
-def _asked(policy: PolicyObject) -> tuple[str, int, Mapping[str, str]]:
-    """What of a policy a turn acts upon."""
-    return policy.uid, policy.generation, policy.annotations
+def _node_object(body: Mapping[str, Any]) -> NodeObject:
+    metadata = body["metadata"]
+    labels = dict(metadata.get("labels") or {})
+    return NodeObject(metadata["name"], metadata.get("uid") or "", labels, metadata.get("resourceVersion") or "")

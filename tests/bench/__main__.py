@@ -1,6 +1,7 @@
 """``python -m tests.bench [NAME ...]``: measures, and prints every figure beside a peer's.
 
-Each bench is one file with ``measure() -> Iterator[Figure]``; to add one, list it in ``BENCHES``.
+Each bench is one file with ``measure() -> Iterator[Figure]``; to add one, list it in ``BENCHES``, or in ``LONG`` if
+it takes minutes: then it runs only where it is named.
 """
 
 from __future__ import annotations
@@ -15,13 +16,26 @@ from pathlib import Path
 
 from tests.bench.figures import Figure, table
 
-BENCHES = ("encoding", "passes", "growth", "once", "agent", "store", "influx_write")
+BENCHES = (
+    "encoding",
+    "passes",
+    "growth",
+    "once",
+    "agent",
+    "store",
+    "influx_write",
+    "influx_read",
+    "influx_api",
+    "influx_rollup",
+    "operator_scale",
+)
+LONG = ("influx_cost", "influx_disk", "fleet")
 
 
 def main(names: list[str]) -> int:
-    unknown = [name for name in names if name not in BENCHES]
+    unknown = [name for name in names if name not in BENCHES + LONG]
     if unknown:
-        print(f"no such bench: {', '.join(unknown)} (there are: {', '.join(BENCHES)})", file=sys.stderr)
+        print(f"no such bench: {', '.join(unknown)} (there are: {', '.join(BENCHES + LONG)})", file=sys.stderr)
         return 2
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "hack" / "realparts"))
     figures: list[Figure] = []

@@ -1,4 +1,4 @@
-"""Reading from the real influxd, 200 hosts with up to 30 days: beside the same queries sent straight to it."""
+"""Reads of the store from a real influxd with 200 hosts: beside the same queries sent straight to it."""
 
 from __future__ import annotations
 
@@ -7,38 +7,39 @@ import http.client
 import itertools
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from servers import InfluxServer, influxd
 from tests.bench.figures import Figure, median
+from tests.bench.influx_filling import BUCKET, DEEP, HOSTS, Filled, fill, post
+from tests.bench.processes import cpu_seconds
 
 from nodetide_core.catalogue import CATALOGUE
-from nodetide_core.store import Aggregate, RangeQuery, Stream
+from nodetide_core.store import Aggregate, RangeQuery
 from nodetide_core.stores.influx import influxql
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.influxql import Request
 from nodetide_core.stores.influx.store import InfluxStore
-from nodetide_core.tiers import DEFAULT_TIERS
+from nodetide_core.tiers import DEFAULT_TIERS, Tier
 
-HOSTS, ROUNDS = 200, 15
+ROUNDS = 15
 RATE, SECONDS = 100, 10
 HOUR, DAY = 3_600, 86_400
 RAW, FIVE_MINUTES, ONE_HOUR, _ = DEFAULT_TIERS.tiers
-BUCKET = "bench"
 
 Ask = Callable[[], Awaitable[object]]
 
 
 def measure() -> Iterator[Figure]:
-    now = int(time.time()) // HOUR * HOUR
+    now = int(time.time())
     with tempfile.TemporaryDirectory() as folder, influxd(Path(folder), options=["--log-level=error"]) as server:
         config = StoreConfig(server.url, server.org, lambda: server.token)
         store = InfluxStore(config, clock=lambda: float(now))
         try:
-            store.ensure([Stream("bench", BUCKET)])
-            _fill(server, now)
+            filled = fill(server, now)
             yield from _figures(server, store, now)
+            yield from _poll(server, store, filled, now)
         finally:
             store.close()
 
@@ -63,30 +64,51 @@ def _figures(server: InfluxServer, store: InfluxStore, now: int) -> Iterator[Fig
 def _questions(store: InfluxStore, now: int) -> dict[str, tuple[Ask, Request, bool]]:
     """What is asked, the same for influxd alone, and whether there is a bar."""
     found: dict[str, tuple[Ask, Request, bool]] = {}
-    one = {"host": frozenset({"node-007"})}
+    one = {"host": frozenset({DEEP[7]})}
 
     def add(name: str, query: RangeQuery, request: Request) -> None:
         found[name] = (lambda: store.read(query), request, True)
 
-    def cpu(start: int, step: int, tier: object, tags: dict[str, frozenset[str]]) -> RangeQuery:
-        assert tier in DEFAULT_TIERS.tiers
-        return RangeQuery(BUCKET, tier, "cpu", ("usage_active",), start, now, step, Aggregate.MEAN, tags)  # type: ignore[arg-type]
+    def cpu(start: int, step: int, tier: Tier, tags: dict[str, frozenset[str]]) -> RangeQuery:
+        return RangeQuery(BUCKET, tier, "cpu", ("usage_active",), start, now, step, Aggregate.MEAN, tags)
 
+    hours = now // HOUR * HOUR
     hour = cpu(now - HOUR, 10, RAW, one)
     add("one host, 1 h of raw at 10 s", hour, influxql.raw_steps(hour))
     for name, query in (
-        ("one host, 24 h at 5 m", cpu(now - DAY, 300, FIVE_MINUTES, one)),
-        ("one host, 30 d at 1 h", cpu(now - 29 * DAY, HOUR, ONE_HOUR, one)),
-        ("all hosts, 24 h at 5 m", cpu(now - DAY, 300, FIVE_MINUTES, {})),
+        ("one host, 24 h at 5 m", cpu(hours - DAY, 300, FIVE_MINUTES, one)),
+        ("one host, 30 d at 1 h", cpu(hours - 29 * DAY, HOUR, ONE_HOUR, one)),
+        ("all hosts, 24 h at 5 m", cpu(hours - DAY, 300, FIVE_MINUTES, {})),
     ):
         add(name, query, influxql.rolled_windows(query, ("", "_count")))
-    rate = RangeQuery(BUCKET, FIVE_MINUTES, "net", ("bytes_recv",), now - DAY, now, 300, Aggregate.RATE, one)
+    rate = RangeQuery(BUCKET, FIVE_MINUTES, "net", ("bytes_recv",), hours - DAY, now, 300, Aggregate.RATE, one)
     add("one host, rate, 24 h at 5 m", rate, influxql.rolled_windows(rate, ("_increase", "_seconds")))
     nobody: frozenset[str] = frozenset()
-    for name, hosts in (("one host, newest", one["host"]), ("all hosts, newest", nobody)):
-        request = influxql.newest_points(BUCKET, CATALOGUE.names, hosts, now - HOUR - DEFAULT_TIERS.counter_gap)
-        found[name] = (lambda hosts=hosts: store.latest(BUCKET, nobody, hosts), request, True)  # type: ignore[misc]
+    request = influxql.newest_points(BUCKET, CATALOGUE.names, one["host"], now - HOUR - DEFAULT_TIERS.counter_gap)
+    found["one host, newest"] = (lambda: store.latest(BUCKET, nobody, one["host"]), request, True)
     return found
+
+
+def _poll(server: InfluxServer, store: InfluxStore, filled: Filled, now: int) -> Iterator[Figure]:
+    """What live streams ask each second, while hosts write every 5 s."""
+    nobody: frozenset[str] = frozenset()
+    every = influxql.newest_points(BUCKET, CATALOGUE.names, nobody, now - HOUR - DEFAULT_TIERS.counter_gap)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    ours, theirs = [], []
+    for number in range(ROUNDS + 1):
+        post(server, BUCKET, filled.lines(HOSTS[number % 5 :: 5], [now + number]))
+        before = cpu_seconds(server.pid)
+        asyncio.run(store.latest(BUCKET, nobody, nobody))
+        between = cpu_seconds(server.pid)
+        _straight(connection, server, every)
+        if number:  # the first one reads everything
+            ours.append(between - before)
+            theirs.append(cpu_seconds(server.pid) - between)
+    connection.close()
+    yield Figure(
+        "CPU of influxd for the newest points of all, a fifth of them new", "ms", median(ours) * 1e3,
+        "reading all", median(theirs) * 1e3,
+    )  # fmt: skip
 
 
 async def _pairs(ask: Ask, straight: Callable[[], None]) -> tuple[float, float]:
@@ -129,34 +151,3 @@ def _straight(connection: http.client.HTTPConnection, server: InfluxServer, requ
     answer = connection.getresponse()
     if not answer.read() or answer.status != 200:
         raise RuntimeError(f"influxd answered {answer.status}")
-
-
-def _fill(server: InfluxServer, now: int) -> None:
-    hosts = [f"node-{number:03d}" for number in range(HOSTS)]
-    _post(server, BUCKET, (line for at in range(now - 60, now) for host in hosts for line in _raw(host, at)))
-    _post(
-        server, BUCKET, (line for at in range(now - HOUR, now - 60) for host in hosts[:20] for line in _raw(host, at))
-    )
-    for tier, span in ((FIVE_MINUTES, 2 * DAY), (ONE_HOUR, 29 * DAY)):
-        times = range(now - span, now, tier.window)
-        _post(server, tier.bucket(BUCKET), (line for at in times for host in hosts for line in _rolled(host, at)))
-
-
-def _raw(host: str, at: int) -> list[str]:
-    return [
-        f"cpu,cpu=cpu-total,host={host} usage_active={at % 997 / 10} {at}",
-        f"net,host={host},interface=eth0 bytes_recv={at * 1_000}i {at}",
-    ]
-
-
-def _rolled(host: str, at: int) -> list[str]:
-    gauge = f"usage_active={at % 997 / 10},usage_active_min=0.5,usage_active_max=99.5,usage_active_count=300i"
-    counter = f"bytes_recv={at * 1_000}i,bytes_recv_increase=300000i,bytes_recv_seconds=300i"
-    return [f"cpu,cpu=cpu-total,host={host} {gauge} {at}", f"net,host={host},interface=eth0 {counter} {at}"]
-
-
-def _post(server: InfluxServer, bucket: str, lines: Iterable[str]) -> None:
-    path = f"/api/v2/write?org={server.org}&bucket={bucket}&precision=s"
-    rest = iter(lines)
-    while batch := list(itertools.islice(rest, 10_000)):
-        server.call("POST", path, "\n".join(batch))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Usage", "running", "watch"]
+__all__ = ["Usage", "cpu_seconds", "rss_mib", "running", "watch"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -42,17 +42,19 @@ def running(command: Sequence[str], **options: object) -> Iterator[subprocess.Po
 def watch(pid: int, seconds: float, warm_up: float) -> Usage:
     """What process ``pid`` uses over ``seconds``, after ``warm_up``."""
     time.sleep(warm_up)
-    before, started = _cpu_seconds(pid), time.monotonic()
+    before, started = cpu_seconds(pid), time.monotonic()
     time.sleep(seconds)
-    used, passed = _cpu_seconds(pid) - before, time.monotonic() - started
-    return Usage(100 * used / passed, _rss_mib(pid))
+    used, passed = cpu_seconds(pid) - before, time.monotonic() - started
+    return Usage(100 * used / passed, rss_mib(pid))
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """What a process has used since its start, of all cores together."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _rss_mib(pid: int) -> float:
+def rss_mib(pid: int) -> float:
+    """Resident memory of a process, in MiB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024

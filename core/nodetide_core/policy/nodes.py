@@ -40,8 +40,12 @@ def render_nodes(policies: Iterable[tuple[Policy, Document]], nodes: Mapping[str
     # Where labels become tags, a node must wait until they are known, or its series would change.
     everyone = [p.name for p, _ in active if p.node_selector == NodeSelector() and not p.collection.node_labels]
     groups: dict[str, dict[str, Any]] = {}
+    # Many policies have the same selector, and there are many nodes.
+    selectors = {repr(policy.node_selector): policy.node_selector for policy, _ in active}
+    keyed = [(policy, repr(policy.node_selector)) for policy, _ in active]
     for node, labels in sorted(nodes.items()):
-        mine = [policy for policy, _ in active if policy.node_selector.matches(labels)]
+        chosen = {key for key, selector in selectors.items() if selector.matches(labels)}
+        mine = [policy for policy, key in keyed if key in chosen]
         copied = {name: labels[name] for policy in mine for name in policy.collection.node_labels if name in labels}
         names = [policy.name for policy in mine]
         if names == everyone:

@@ -104,7 +104,7 @@ def test_the_embedded_store_says_the_same(
         try:
             assert asyncio.run(store.watermarks("b")) == asyncio.run(other.watermarks("b"))
             for tier in tiers.tiers:
-                steps = (tier.window, 3 * tier.window) if tier.window else (1, 30, 7_200)
+                steps = (tier.window, 3 * tier.window) if tier.window else (1, 5, 30, 7_200)
                 for question in QUESTIONS:
                     for aggregate in question[2]:
                         for step in steps:

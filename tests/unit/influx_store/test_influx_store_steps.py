@@ -41,6 +41,18 @@ def test_counters_from_samples(samples: dict[int, int], step: int, gap: int, sta
     assert rate == {at: (w.increase / w.seconds, w.seconds) for at, w in expected.items() if w.seconds}
 
 
+@given(_values, st.sampled_from([2, 5, 9]))
+def test_gauges_from_a_few_samples(samples: dict[int, float], step: int) -> None:
+    ordered = [Sample(*item) for item in sorted(samples.items())]
+    columns = [at for at, _ in ordered], [value for _, value in ordered]
+    windows = gauge_windows(ordered, step)
+    for aggregate, index in ((Aggregate.MEAN, 0), (Aggregate.MIN, 1), (Aggregate.MAX, 2), (Aggregate.COUNT, 3)):
+        found = table(steps.sampled_steps(*columns, step, aggregate))
+        assert found == {at: (window[index], window.samples) for at, window in windows.items()}
+    last = table(steps.sampled_steps(*columns, step, Aggregate.LAST))
+    assert last == {at - at % step: (value, windows[at - at % step].samples) for at, value in ordered}
+
+
 def test_a_missing_value_is_no_sample() -> None:
     made = steps.counter_samples((1, 2, 3), (5, None, 9), start=0, step=10, gap=60, aggregate=Aggregate.INCREASE)
     assert table(made) == {0: (4, 2)}

@@ -86,7 +86,7 @@ def test_services_have_no_more_rights_than_they_need(service: str):
     assert "docker.sock" not in str(told)
 
 
-@pytest.mark.parametrize("service", set(SERVICES) - {"keys"})
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - {"keys"}))
 def test_services_that_stay_tell_their_health_and_come_back(service: str):
     assert SERVICES[service]["restart"] == "unless-stopped"
     assert SERVICES[service]["healthcheck"]["test"]
@@ -101,7 +101,7 @@ def test_images_are_pinned():
     assert re.fullmatch(r"docker\.io/library/python:3\.[0-9]+\.[0-9]+-slim-\w+", bases.pop())
 
 
-@pytest.mark.parametrize("part", IMAGES)
+@pytest.mark.parametrize("part", sorted(IMAGES))
 def test_dockerfiles_install_what_is_locked(part: str):
     text = (ROOT / part / "Dockerfile").read_text()
     files = set(re.findall(r"-r (requirements/\S+)", text))

@@ -38,6 +38,8 @@ def in_answer(message: str, doing: str) -> StoreError:
     """The error that a 200 carries inside."""
     if _BUSY.search(message):
         return StoreUnavailable(f"{doing}: {message}")
+    if message == "not executed":  # of several statements, where one names a database that is not there
+        message = "a bucket is not there, or the token may not read it"
     return StoreRejected(f"{doing}: {message}")
 
 

@@ -174,10 +174,10 @@ def newest_by_host(bucket: str, measurements: Iterable[str], hosts: frozenset[st
     return Request(bucket, "; ".join(_select("*", name, where, "host", more) for name in measurements), values.bound)
 
 
-def newest_reports(bucket: str, start: int) -> Request:
-    """The newest sample of what every collector reports of itself, by host."""
+def newest_reports(bucket: str, start: int, hosts: frozenset[str] = frozenset()) -> Request:
+    """The newest sample of what every collector reports of itself, by host; of these hosts, or of all."""
     values = _Values()
-    where = _where(start, None, REPORT_TAGS, values)
+    where = _where(start, None, {**REPORT_TAGS, **({"host": hosts} if hosts else {})}, values)
     return Request(bucket, _select(f'last("{REPORT_FIELD}")', REPORT, where, "host"), values.bound)
 
 

@@ -14,6 +14,7 @@ from nodetide_core.stores.influx import influxql
 from nodetide_core.stores.influx.answers import ask
 from nodetide_core.stores.influx.caller import AnswerTooLarge, Caller
 from nodetide_core.stores.influx.due import Run
+from nodetide_core.stores.influx.newest import known_hosts
 from nodetide_core.stores.influx.portions import Pace, Portion, halves
 from nodetide_core.stores.influx.preceding import preceding_samples
 from nodetide_core.stores.influx.windows import fields_of, merged_windows, rolled_fields, sampled_windows
@@ -49,7 +50,8 @@ class Maker:
             StoreUnavailable, StoreRejected: some of them may be made.
         """
         bucket, window = stream.tiers.source(run.tier).bucket(stream.bucket), run.tier.window
-        hosts = run.hosts or self._hosts(bucket)
+        # An empty name is that of series without a host.
+        hosts = run.hosts or {"", *known_hosts(self._caller, bucket, self._catalogue)}
         measurements = tuple(item.name for item in self._catalogue if fields_of(item))
         waiting = [Portion(tuple(sorted(hosts)), measurements, run.start, run.stop)]
         while waiting:
@@ -65,12 +67,6 @@ class Maker:
                 continue
             self._pace.saw(bucket, portion, values)
             self._put(run.tier.bucket(stream.bucket), points, now)
-
-    def _hosts(self, bucket: str) -> frozenset[str]:
-        """All that the index knows, and the one without a name: of series that have no host."""
-        request = influxql.hosts_known(bucket, self._catalogue.names)
-        answers = ask(self._caller, request, doing=f"reading the hosts of {bucket}")
-        return frozenset({"", *(str(host) for answer in answers for rows in answer for _, host in rows.values)})
 
     def _windows(self, stream: Stream, tier: Tier, portion: Portion) -> tuple[int, list[Point]]:
         """How many values a portion has, and the windows made of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nodetide_core.catalogue import Catalogue, Type
@@ -12,7 +12,7 @@ from nodetide_core.stores.influx import influxql
 from nodetide_core.stores.influx.answers import Rows, ask
 from nodetide_core.stores.influx.caller import Caller
 
-__all__ = ["newest_hosts", "newest_points"]
+__all__ = ["horizon_of", "known_hosts", "newest_hosts", "newest_points", "read_newest", "reported"]
 
 #: Seconds after which a series counts as gone.
 _HORIZON = 3_600
@@ -33,16 +33,41 @@ def newest_points(
         hosts = hosts - {""}  # which in a condition would mean: without the tag
         if not hosts:
             return []
-    horizon = now - min(_HORIZON, stream.tiers.raw.retention or _HORIZON)
-    request = influxql.newest_points(stream.bucket, names, hosts, horizon - stream.tiers.counter_gap)
+    found = read_newest(caller, stream, catalogue, horizon_of(stream, now), measurements=names, hosts=hosts)
+    return sorted(found, key=lambda latest: latest.point.key)
+
+
+def horizon_of(stream: Stream, now: int) -> int:
+    """The time before which a series counts as gone."""
+    return now - min(_HORIZON, stream.tiers.raw.retention or _HORIZON)
+
+
+def read_newest(
+    caller: Caller,
+    stream: Stream,
+    catalogue: Catalogue,
+    horizon: int,
+    *,
+    measurements: Iterable[str],
+    hosts: frozenset[str],
+) -> list[Latest]:
+    """The newest points since ``horizon``, in any order.
+
+    Args:
+        hosts: an empty name is that of series without a host; no names: all.
+
+    Raises:
+        StoreUnavailable, StoreRejected
+    """
     found = []
+    request = influxql.newest_points(stream.bucket, measurements, hosts, horizon - stream.tiers.counter_gap)
     for answer in ask(caller, request, doing=f"reading the newest points of {stream.bucket}"):
         for rows in answer:
             points = _points(rows, catalogue)
             if points and points[0].time >= horizon:
                 near = len(points) > 1 and points[1].time >= points[0].time - stream.tiers.counter_gap
                 found.append(Latest(points[0], points[1] if near else None))
-    return sorted(found, key=lambda latest: latest.point.key)
+    return found
 
 
 def _points(rows: Rows, catalogue: Catalogue) -> list[Point]:
@@ -72,21 +97,25 @@ def newest_hosts(caller: Caller, stream: Stream, catalogue: Catalogue, now: int)
     """
     bucket, doing = stream.bucket, f"reading the hosts of {stream.bucket}"
     since = max(0, now - stream.tiers.raw.retention) if stream.tiers.raw.retention else 0
-    found = {
-        dict(rows.key.tags).get("host", ""): int(rows.values[0][0])
-        for answer in ask(caller, influxql.newest_reports(bucket, since), doing=doing)
-        for rows in answer
-    }
-    known = {
-        str(value)
-        for answer in ask(caller, influxql.hosts_known(bucket, catalogue.names), doing=doing)
-        for rows in answer
-        for _, value in rows.values
-    }
-    if silent := frozenset(known - found.keys() - {""}):
+    found = reported(caller, bucket, since)
+    if silent := frozenset(known_hosts(caller, bucket, catalogue) - found.keys()):
         for answer in ask(caller, influxql.newest_by_host(bucket, catalogue.names, silent, since), doing=doing):
             for rows in answer:
                 host = dict(rows.key.tags).get("host", "")
                 found[host] = max(found.get(host, 0), int(rows.values[0][0]))
     found.pop("", None)
     return found
+
+
+def reported(caller: Caller, bucket: str, since: int, hosts: frozenset[str] = frozenset()) -> dict[str, int]:
+    """The time of the newest report of each collector on itself, by host; of these hosts, or of all."""
+    request = influxql.newest_reports(bucket, since, hosts)
+    answers = ask(caller, request, doing=f"reading the hosts of {bucket}")
+    return {dict(rows.key.tags).get("host", ""): int(rows.values[0][0]) for answer in answers for rows in answer}
+
+
+def known_hosts(caller: Caller, bucket: str, catalogue: Catalogue) -> set[str]:
+    """All hosts that the index knows; some of their points may be gone."""
+    request = influxql.hosts_known(bucket, catalogue.names)
+    answers = ask(caller, request, doing=f"reading the hosts of {bucket}")
+    return {str(host) for answer in answers for rows in answer for _, host in rows.values} - {""}

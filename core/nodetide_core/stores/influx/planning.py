@@ -150,11 +150,14 @@ def sweep(owner: str, dead: Callable[[Stream], bool], observed: Observed) -> tup
         dead: whether the policy of one of its streams is gone.
     """
     actions: list[Action] = []
-    gone = [stream for stream in streams_of(observed) if stream.owner == owner and dead(stream)]
+    streams = streams_of(observed)
+    told = {stream.bucket for stream in streams}
+    gone = [stream for stream in streams if stream.owner == owner and dead(stream)]
     bases = {stream.bucket for stream in gone}
     for base, tasks in sorted(observed.tasks_of.items()):
-        # Where the raw bucket was deleted by hand, a task alone tells whose it is, and can do nothing.
-        alone = base not in observed.buckets
+        # Where the raw bucket was deleted by hand, or its description, a task alone tells whose it is. If the
+        # stream lives, making it so again makes the task again, too.
+        alone = base not in told
         actions += [
             DeleteTask(seen.id, seen.task.name)
             for seen in tasks
@@ -248,7 +251,7 @@ class _Stream:
         # Raw last: its description is what tells of the tiers, so it must not speak of what is not there yet.
         buckets = [self._bucket(part) for part in (*self._parts[1:], self._parts[0])]
         tasks = [action for part in self._parts for action in self._tasks(part)]
-        return [action for action in (*removed, *buckets, *tasks) if action is not None]
+        return [action for action in (*removed, *buckets, *tasks, *self._strays()) if action is not None]
 
     def _removed(self) -> list[Action]:
         """Tiers that are asked for no more."""
@@ -298,6 +301,13 @@ class _Stream:
         if kept.task != part.task or not kept.active:
             actions.append(UpdateTask(kept.id, part.task))
         return actions
+
+    def _strays(self) -> list[Action]:
+        """Tasks of the stream for none of its tiers, such as one that was renamed by hand and now has a successor."""
+        buckets = (*self._names.values(), *(part.bucket.name for part in self._parts))
+        names = {task_name(bucket) for bucket in buckets}
+        mine = self._observed.tasks_of.get(self._stream.bucket, ())
+        return [DeleteTask(seen.id, seen.task.name) for seen in mine if seen.task.name not in names]
 
     def _seen_tasks(self, bucket: str) -> list[SeenTask]:
         mine = self._observed.tasks_of.get(self._stream.bucket, ())

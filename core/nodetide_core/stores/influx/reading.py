@@ -19,6 +19,8 @@ __all__ = ["read"]
 _GAUGE_SUFFIX = {Aggregate.MIN: "_min", Aggregate.MAX: "_max", Aggregate.COUNT: "_count"}
 #: No series can have this tag; in a condition it would mean the points' time.
 _TIME = "time"
+#: Samples of a step below which reading them costs InfluxDB less than making the step.
+_NARROW = 10
 
 
 def read(caller: Caller, query: RangeQuery, stream: Stream, catalogue: Catalogue) -> list[Column]:
@@ -34,7 +36,7 @@ def read(caller: Caller, query: RangeQuery, stream: Stream, catalogue: Catalogue
     for kind in (Kind.GAUGE, Kind.COUNTER):
         fields = tuple(name for name in query.fields if catalogue[query.measurement].by_name[name].kind is kind)
         if fields:
-            part = _Part(replace(query, fields=fields, tags=tags), stream.tiers.counter_gap)
+            part = _Part(replace(query, fields=fields, tags=tags), stream)
             columns += part.gauges(caller) if kind is Kind.GAUGE else part.counters(caller)
     return sorted(columns, key=lambda column: (column.key, column.field))
 
@@ -42,9 +44,10 @@ def read(caller: Caller, query: RangeQuery, stream: Stream, catalogue: Catalogue
 class _Part:
     """A query for fields of one kind."""
 
-    def __init__(self, query: RangeQuery, gap: int) -> None:
+    def __init__(self, query: RangeQuery, stream: Stream) -> None:
         self._query = query
-        self._gap = gap
+        self._gap = stream.tiers.counter_gap
+        self._interval = stream.interval
 
     def gauges(self, caller: Caller) -> Iterator[Column]:
         query = self._query
@@ -52,6 +55,10 @@ class _Part:
             for rows, (times, *columns) in self._ask(caller, influxql.raw_samples(query, query.start)):
                 for name, values in zip(query.fields, columns, strict=True):
                     yield from _column(rows, name, steps.gauge_samples(times, values, query.aggregate))
+        elif query.tier.window == 0 and query.step < _NARROW * self._interval:
+            for rows, (times, *columns) in self._ask(caller, influxql.raw_samples(query, query.start)):
+                for name, values in zip(query.fields, columns, strict=True):
+                    yield from _column(rows, name, steps.sampled_steps(times, values, query.step, query.aggregate))
         elif query.tier.window == 0:
             width = 1 if query.aggregate is Aggregate.COUNT else 2
             for rows, (times, *columns) in self._ask(caller, influxql.raw_steps(query)):

@@ -37,5 +37,7 @@ def collector_reports(caller: Caller, stream: Stream, since: int) -> Mapping[str
     found = {}
     for rows in answers[0]:
         time, told, over = rows.values[-1]
-        found[dict(rows.key.tags)["host"]] = CollectorReport(int(time), str(told), int(over or 0))
+        host = dict(rows.key.tags).get("host")
+        if host is not None:  # else it is no collector's
+            found[host] = CollectorReport(int(time), str(told), int(over or 0))
     return found

@@ -5,14 +5,23 @@ Each function gives ``t``, ``v`` and ``n`` of a `Column`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from nodetide_core.rollup import CounterRollup, merge_counters
 from nodetide_core.store import Aggregate
 from nodetide_core.tiers import align_down
 
-__all__ = ["Steps", "counter_samples", "counter_windows", "gauge_samples", "gauge_steps", "gauge_windows", "present"]
+__all__ = [
+    "Steps",
+    "counter_samples",
+    "counter_windows",
+    "gauge_samples",
+    "gauge_steps",
+    "gauge_windows",
+    "present",
+    "sampled_steps",
+]
 
 Steps: TypeAlias = tuple[Sequence[int], Sequence[float], Sequence[float]]
 
@@ -24,6 +33,25 @@ def gauge_samples(times: Sequence[int], values: Sequence[Any], aggregate: Aggreg
     times, values = present(times, values)
     ones = [1] * len(times)
     return times, ones if aggregate is Aggregate.COUNT else values, ones
+
+
+def sampled_steps(times: Sequence[int], values: Sequence[Any], step: int, aggregate: Aggregate) -> Steps:
+    """Steps of a few samples each."""
+    times, values = present(times, values)
+    reduce = _REDUCE[aggregate]
+    groups: dict[int, list[float]] = {}
+    for time, value in zip(times, values, strict=True):
+        groups.setdefault(time - time % step, []).append(value)
+    return list(groups), [reduce(group) for group in groups.values()], [len(group) for group in groups.values()]
+
+
+_REDUCE: Mapping[Aggregate, Callable[[Sequence[float]], float]] = {
+    Aggregate.MEAN: lambda group: sum(group) / len(group),
+    Aggregate.MIN: min,
+    Aggregate.MAX: max,
+    Aggregate.LAST: lambda group: group[-1],
+    Aggregate.COUNT: len,
+}
 
 
 def gauge_steps(times: Sequence[int], values: Sequence[Any], counts: Sequence[Any]) -> Steps:

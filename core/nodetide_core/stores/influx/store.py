@@ -28,6 +28,7 @@ from nodetide_core.stores.influx.planning import plan
 from nodetide_core.stores.influx.pool import CallerPool
 from nodetide_core.stores.influx.progress import Progress, task_progress, watermarks
 from nodetide_core.stores.influx.reading import read
+from nodetide_core.stores.influx.recent import Recent
 from nodetide_core.stores.influx.reports import CollectorReport, collector_reports
 from nodetide_core.stores.influx.rolling import Roller
 from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, StateKeeper
@@ -68,6 +69,7 @@ class InfluxStore:
         self._clock = clock
         self._monotonic = monotonic
         self._known = Known(_KNOWN, monotonic)
+        self._recent = Recent(CATALOGUE, monotonic)
         self._pool = CallerPool(lambda: self._connect(config.timeout), config.connections)
         self._writer = self._connect(config.timeout)
         self._upkeep = self._connect(config.upkeep_timeout)
@@ -219,6 +221,10 @@ class InfluxStore:
 
     async def latest(self, bucket: str, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
         now = int(self._clock())
+        if not measurements and "" not in hosts:
+            return await self._read(
+                lambda caller: self._recent.newest(caller, self._stream(caller, bucket), now, hosts)
+            )
         return await self._read(
             lambda caller: newest_points(
                 caller, self._stream(caller, bucket), CATALOGUE, now, measurements=measurements, hosts=hosts

@@ -119,7 +119,7 @@ class HistoryParams(_SeriesParams):
     )
     step: str = Field(
         "auto",
-        description="Seconds or a duration such as `30s`; `auto` aims at about 1,000 points per series.",
+        description="Seconds or a duration such as `30s`; `auto` gives at most about 1,000 points per series.",
         examples=["auto"],
         json_schema_extra={"pattern": STEP_PATTERN},
     )

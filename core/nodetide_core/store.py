@@ -177,9 +177,9 @@ class StoreWriter(Protocol):
         """
 
     def rollup(self, now: int) -> RollupReport:
-        """Roll up every window that ended `nodetide_core.rollup.SETTLE` before ``now``, missed and changed
-        ones first, and expire what is past its retention and rolled up. Bounded per call: call again while
-        ``remaining`` is not 0.
+        """Roll up every window that ended `nodetide_core.rollup.SETTLE` before ``now`` (a store that others write
+        to, too, may give them some seconds more), missed and changed ones first, and expire what is past its
+        retention and rolled up. Bounded per call: call again while ``remaining`` is not 0.
 
         Raises:
             StoreUnavailable: what was done stays done; the same call may succeed later.

@@ -45,18 +45,19 @@ class Watch:
     def running(self) -> bool:
         return self._run is not None and not self._run.over
 
-    def ensure(self, namespaces: Sequence[str]) -> None:
-        """Watch policies in these namespaces, in every one where none is named, unless it does.
+    def ensure(self, namespaces: Sequence[str]) -> bool:
+        """Watch policies in these namespaces, in every one where none is named, unless it does; whether it begins.
 
         Only after they were listed: kopf looks for kinds when it begins, and never again, and one namespace that
         it may not watch ends it for all.
         """
         wanted = tuple(namespaces)
         if self._stopped or (self._run is not None and self.running and self._run.namespaces == wanted):
-            return
+            return False
         if self._run is not None:
             self._run.stop(_END)
         self._run = _Run(self._registry, wanted, self._ended)
+        return True
 
     def stop(self, timeout: float) -> None:
         self._stopped = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds that a loop may take to end.
 _END = 10.0
+#: Seconds within which a watch has begun, mostly.
+_BEGUN = 2.0
 #: Seconds after which what failed is tried again at the latest.
 _LONGEST = 30.0
 
@@ -63,6 +66,7 @@ class Operator:
         self._known: set[Key] = set()
         self._ready = False
         self._trusting = False
+        self._doubted_at = math.inf
         self._failed = 0
         self._told = ""
         self._server = Server(
@@ -97,35 +101,46 @@ class Operator:
     def _reconcile_turn(self, by_time: bool) -> float | None:
         began = time.monotonic()
         # The first turn, and those after a failure, trust nothing.
-        relist = by_time or not self._trusting
+        relist = by_time or not self._trusting or began >= self._doubted_at
         self._trusting = True
+        problem = ""
         try:
-            report = self._reconciler.turn(relist=relist)
-        except ClusterError as error:
-            self._trusting = False
-            self._tell(str(error))
-            self._metrics.turned("reconcile", "failed", time.monotonic() - began)
-            return self._again(well=False)
+            try:
+                report = self._reconciler.turn(relist=relist)
+            except ClusterError as error:
+                relist, self._trusting, problem = False, False, str(error)
+                if not self._ready:
+                    self._tell(problem)
+                    self._metrics.turned("reconcile", "failed", time.monotonic() - began)
+                    return self._again(well=False)
+                # What watches have told stands, such as that with the kind all policies were removed.
+                report = self._reconciler.turn(relist=False)
         except Exception:
             self._trusting = False
             self._metrics.turned("reconcile", "failed", time.monotonic() - began)
             raise
-        self._tell("; ".join(report.problems))
+        self._tell("; ".join(filter(None, (problem, *report.problems))))
+        well = report.well and not problem
         self._ready = True
         if relist:
-            self._watch.ensure(report.listed)
+            # What is deleted between a list and the beginning of a watch, no watch ever tells of.
+            begins = self._watch.ensure(report.listed)
+            self._doubted_at = time.monotonic() + _BEGUN if begins else math.inf
         if set(report.ready) != self._known:
             # What is new wants its status soon.
             self._known = set(report.ready)
             self._roll.wake()
         self._metrics.world(report.ready, len(self._world.snapshot().nodes), missed=report.missed)
-        self._metrics.turned("reconcile", "ok" if report.well else "failed", time.monotonic() - began)
-        return 0.0 if report.left else self._again(well=report.well)
+        self._metrics.turned("reconcile", "ok" if well else "failed", time.monotonic() - began)
+        if report.left:
+            return 0.0
+        after = min(self._again(well=well), max(0.0, self._doubted_at - time.monotonic()))
+        return None if after == math.inf else after
 
-    def _again(self, *, well: bool) -> float | None:
+    def _again(self, *, well: bool) -> float:
         """When to try again: after longer and longer, so that what does not work is not asked for all the time."""
         self._failed = 0 if well else self._failed + 1
-        return None if well else min(_LONGEST, 2.0 ** (self._failed - 1))
+        return math.inf if well else min(_LONGEST, 2.0 ** (self._failed - 1))
 
     def _distrust(self) -> None:
         """Have everything listed soon."""

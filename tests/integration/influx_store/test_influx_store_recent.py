@@ -107,3 +107,15 @@ def test_only_hosts_with_something_new_are_read_again(worlds: Worlds) -> None:
         assert recent.newest(caller, STREAM, t + 10) == second
         later[0] += 61
         assert recent.newest(caller, STREAM, t + 10) == everything(caller, t + 10) != second
+
+
+def test_a_series_that_was_kept_is_gone_after_an_hour(worlds: Worlds) -> None:
+    with worlds() as world, overheard(world) as caller:
+        store, t = world.open(), world.epoch
+        store.ensure([STREAM])
+        world.clock.now = t + 3_590
+        store.write("b", [passed("a", t, 1.0)[1], passed("a", t + 3_590, 1.0)[0]])
+        recent = Recent(CATALOGUE, lambda: 0.0)
+        assert len(recent.newest(caller, STREAM, t + 3_590)) == 2
+        (only,) = recent.newest(caller, STREAM, t + 3_610)
+        assert only.point.measurement == "collector"

@@ -59,9 +59,12 @@ class Kube:
         headers = {"Content-Type": _PATCH if method == "PATCH" else "application/json"}
         with self._lock:
             try:
-                self._connection.request(method, path, payload, headers)
-                answer = self._connection.getresponse()
-                text = answer.read().decode()
+                try:
+                    answer, text = self._exchange(method, path, payload, headers)
+                except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                    # The apiserver was restarted meanwhile.
+                    self._connection.close()
+                    answer, text = self._exchange(method, path, payload, headers)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 raise OSError(f"{method} {path}: {error}") from error
@@ -70,6 +73,13 @@ class Kube:
         if answer.status >= 400:
             raise Refused(f"{method} {path}", answer.status, found["message"])
         return found
+
+    def _exchange(
+        self, method: str, path: str, payload: str | None, headers: Mapping[str, str]
+    ) -> tuple[http.client.HTTPResponse, str]:
+        self._connection.request(method, path, payload, headers)
+        answer = self._connection.getresponse()
+        return answer, answer.read().decode()
 
     def find(self, path: str) -> Any:
         """The object, or None where there is none."""

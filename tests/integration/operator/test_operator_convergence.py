@@ -257,7 +257,7 @@ def test_any_sequence_ends_as_the_policies_say(site: Site) -> None:
     # On real servers it takes minutes to make a failure smaller; for that, add Phase.shrink.
     untimed = settings(
         phases=[Phase.generate],
-        max_examples=12,
+        max_examples=8,
         stateful_step_count=15,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.peer
 
 TIERS = {"raw": "24h", "5m": "7d"}
 #: Seconds for a step that may never come; one that does takes less than one.
-SHORT = 8.0
+SHORT = 5.0
 
 
 class Trial(NamedTuple):

@@ -13,7 +13,7 @@ from tests.integration.standalone.process import Nodetide
 
 pytestmark = pytest.mark.peer
 
-COLLECTION = {"interval": "1s", "groups": {"mem": {}}}
+COLLECTION = {"interval": "1s", "groups": {"mem": {}, "collector": {}}}
 TIERS = {"raw": "24h"}
 
 
@@ -45,6 +45,11 @@ class Node:
             draft.write_text(text)
             draft.replace(file)
 
+    def goes_on(self, bucket: str = "p") -> None:
+        """Wait for some more points."""
+        seen = len(self.since(bucket))
+        eventually(lambda: len(self.since(bucket)) >= seen + 2, self.collector.text)
+
     def since(self, bucket: str) -> list[int]:
         """The seconds of which there are points."""
         return [row["time"] for row in self._site.org.query(bucket, "SELECT used FROM mem")]
@@ -61,23 +66,21 @@ def node(site: Site, tmp_path: Path) -> Iterator[Node]:
 
 
 def test_no_second_is_missing_however_often_the_token_changes(site: Site, node: Node) -> None:
-    eventually(lambda: node.since("p"), node.collector.text)
+    node.goes_on()
     tokens = {site.kube.token(site.namespace, "collector")}
-    for number in range(3):
-        site.apply(f"q{number}", spec(TIERS, collection=COLLECTION))
-        site.ready(f"q{number}")
+    for name in ("q", "r"):
+        site.apply(name, spec(TIERS, collection=COLLECTION))
+        site.ready(name)
         tokens.add(site.kube.token(site.namespace, "collector"))
         # The one before is in use for as long as the Secret takes to come.
-        seen = len(node.since("p"))
-        eventually(lambda seen=seen: len(node.since("p")) >= seen + 2, node.collector.text)
+        node.goes_on()
         node.sync()
-        eventually(lambda number=number: node.since(f"q{number}"), node.collector.text)
-    site.delete("q0")
+        node.goes_on(name)
+    site.delete("q")
     eventually(lambda: site.kube.token(site.namespace, "collector") not in tokens, site.log)
     node.sync()
-    seen = len(node.since("p"))
-    eventually(lambda: len(node.since("p")) >= seen + 2, node.collector.text)
-    assert len(tokens) == 4
+    node.goes_on()
+    assert len(tokens) == 3
     times = node.since("p")
     missing = set(range(times[0], times[-1] + 1)) - set(times)
     assert not missing, node.collector.text()
@@ -88,6 +91,15 @@ def test_no_second_is_missing_however_often_the_token_changes(site: Site, node: 
 
 
 def test_the_status_counts_nodes_that_run_the_policy_as_it_is(site: Site, node: Node) -> None:
-    site.kube.node("n1")
-    site.start(NODETIDE_RESYNC="1s", NODETIDE_OPERATOR_LISTEN="127.0.0.1:0")
-    eventually(lambda: site.policy("p")["status"].get("nodes", {}).get("applied") == 1, site.log)
+    for name in ("n1", "n2"):
+        site.kube.node(name, site=site.namespace)
+    site.apply("p", spec(TIERS, collection=COLLECTION, nodeSelector={"matchLabels": {"site": site.namespace}}))
+    node.goes_on()
+    # One more policy has it look at once.
+    site.apply("q", spec(TIERS))
+
+    def counted() -> bool:
+        found = site.policy("p")["status"].get("nodes", {})
+        return (found.get("matched"), found.get("applied"), found.get("stale")) == (2, 1, 1)
+
+    eventually(counted, site.log)

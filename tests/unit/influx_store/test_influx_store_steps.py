@@ -21,9 +21,11 @@ def table(made: steps.Steps) -> dict[int, tuple[float, float]]:
     return {at: (value, weight) for at, value, weight in zip(t, v, n, strict=True)}
 
 
-@given(_counts, st.sampled_from([1, 7, 60, 300]), st.integers(1, 400), st.integers(0, 300))
-def test_counters_from_samples(samples: dict[int, int], step: int, gap: int, start: int) -> None:
+@given(_counts, st.sampled_from([1, 7, 60, 300]), st.integers(1, 400), st.integers(0, 300), st.booleans())
+def test_counters_from_samples(samples: dict[int, int], step: int, gap: int, start: int, steady: bool) -> None:
     ordered = sorted(samples.items())
+    if steady:
+        ordered = list(zip(sorted(samples), sorted(samples.values()), strict=True))
     times, values = zip(*ordered, strict=True)
     # The definition, of one-second windows put together, so that a start inside a step cuts it.
     seconds = counter_windows([Sample(*item) for item in ordered], 1, gap)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from nodetide_core.stores.influx.planning import (
     CreateTask,
     DeleteBucket,
     DeleteTask,
+    SeenBucket,
     plan,
     streams_of,
     sweep,
@@ -163,3 +165,26 @@ def test_a_bucket_is_taken_over_from_a_dead_policy_of_the_same_installation_alon
     influx.apply(plan([wanted], parts, influx.observe(), dead=lambda _: dead))
     assert streams_of(influx.observe()) == [wanted]
     assert plan([wanted], parts, influx.observe(), dead=lambda _: dead) == ()
+
+
+def test_a_task_whose_raw_bucket_lost_its_description_is_ended_by_its_owner_alone() -> None:
+    influx = made([Stream("p", "a", owner=MINE), Stream("p", "b", owner="other")])
+    for id, seen in list(influx.buckets.items()):
+        if seen.bucket.name in ("a", "b"):
+            influx.buckets[id] = SeenBucket(id, replace(seen.bucket, description=""))
+    actions = sweep(MINE, lambda _: False, influx.observe())
+    assert sorted(map(str, actions)) == [f"delete task nodetide a-{tier}" for tier in ("1d", "1h", "5m")]
+
+
+def test_a_task_that_was_renamed_by_hand_is_replaced_and_not_doubled() -> None:
+    stream = Stream("p", "a", owner=MINE)
+    influx = made([stream, Stream("q", "b", owner=MINE)])
+    wanted = {seen.task for seen in influx.observe().tasks}
+    for id, seen in list(influx.tasks.items()):
+        if seen.task.name in ("nodetide a-1h", "nodetide b-1h"):
+            influx.tasks[id] = replace(seen, task=replace(seen.task, name=f"my {seen.task.name}"))
+    theirs = {seen.task for seen in influx.observe().tasks if "b-1h" in seen.task.name}
+    influx.apply(plan([stream], desired([stream], CATALOGUE), influx.observe()))
+    left = {seen.task for seen in influx.observe().tasks}
+    assert left == {task for task in wanted if task.name != "nodetide b-1h"} | theirs, "another stream's is not touched"
+    assert plan([stream], desired([stream], CATALOGUE), influx.observe()) == ()

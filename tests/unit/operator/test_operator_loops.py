@@ -41,6 +41,9 @@ class Turns:
         assert self._begun.acquire(timeout=PATIENCE)
         return self.seen[-1]
 
+    def begins_within(self, seconds: float) -> bool:
+        return self._begun.acquire(timeout=seconds)
+
     def begun_as_time_passes(self) -> bool:
         for _ in range(100 * PATIENCE):
             if self._begun.acquire(timeout=0.01):
@@ -90,6 +93,7 @@ def test_what_wakes_it_during_a_turn_brings_one_more_and_only_one(turns: Callabl
         it.loop.wake()
     it.finish()
     assert it.pass_one() is False
+    assert not it.begins_within(0.2)
     it.loop.wake()
     it.begun()
     assert it.seen == [True, False, False]

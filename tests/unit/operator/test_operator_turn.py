@@ -207,6 +207,7 @@ def test_what_is_left_for_the_next_turn_keeps_its_status_and_all_their_tokens(it
     it.influx.before = slow
     report = it.turn()
     assert (report.left, sorted(report.ready.values()), it.tokens) == (1, [False, True], [])
+    assert "status" not in it.cluster.objects["b"]
     report = it.turn()
     assert (report.left, sorted(report.ready.values()), it.tokens) == (0, [True, True], [["a", "b"]])
 

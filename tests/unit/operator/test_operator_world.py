@@ -206,6 +206,14 @@ def test_only_what_a_turn_acts_upon_wakes_it(bodies: Any) -> None:
     assert it.since() == 0
 
 
+def test_the_deletion_of_one_that_was_made_anew_under_its_name_is_old_news(bodies: Any) -> None:
+    """Whatever versions look like: Kubernetes once promised nothing of them."""
+    it = Woken()
+    it.world.policy_seen(bodies.policy("a", uid="new", resourceVersion="x"))
+    it.world.policy_seen(bodies.policy("a", uid="old", resourceVersion="y"), deleted=True)
+    assert it.world.snapshot().policies["nodetide", "a"].uid == "new"
+
+
 def test_what_was_written_is_known_before_the_watch_tells_and_what_it_tells_late_changes_nothing(bodies: Any) -> None:
     it = Woken()
     it.world.policy_seen(bodies.policy("a", resourceVersion="9"))

@@ -21,6 +21,7 @@ __all__ = [
     "newest_by_host",
     "newest_points",
     "newest_reports",
+    "newest_reports_and_hosts",
     "points_before",
     "points_of",
     "policy_reports",
@@ -187,6 +188,12 @@ def policy_reports(bucket: str, start: int) -> Request:
     where = _where(start, None, REPORT_TAGS, values)
     columns = 'last("policy_hash"), "over_budget"'
     return Request(bucket, _select(columns, REPORT, where, "host"), values.bound)
+
+
+def newest_reports_and_hosts(bucket: str, measurements: Iterable[str], start: int) -> Request:
+    """`newest_reports` of all hosts, and `hosts_known`."""
+    reports, known = newest_reports(bucket, start), hosts_known(bucket, measurements)
+    return Request(bucket, f"{reports.text}; {known.text}", {**reports.parameters, **known.parameters})
 
 
 def report_counts(bucket: str, start: int, stop: int, window: int) -> Request:

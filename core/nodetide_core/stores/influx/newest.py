@@ -12,7 +12,15 @@ from nodetide_core.stores.influx import influxql
 from nodetide_core.stores.influx.answers import Rows, ask
 from nodetide_core.stores.influx.caller import Caller
 
-__all__ = ["horizon_of", "known_hosts", "newest_hosts", "newest_points", "read_newest", "reported"]
+__all__ = [
+    "horizon_of",
+    "known_hosts",
+    "newest_hosts",
+    "newest_points",
+    "read_newest",
+    "reports_and_hosts",
+    "reports_of",
+]
 
 #: Seconds after which a series counts as gone.
 _HORIZON = 3_600
@@ -95,10 +103,11 @@ def newest_hosts(caller: Caller, stream: Stream, catalogue: Catalogue, now: int)
     Collectors' reports on themselves come with every pass, so they tell it at the cost of one
     series for each host; only hosts without them are looked for in all measurements.
     """
-    bucket, doing = stream.bucket, f"reading the hosts of {stream.bucket}"
+    bucket = stream.bucket
     since = max(0, now - stream.tiers.raw.retention) if stream.tiers.raw.retention else 0
-    found = reported(caller, bucket, since)
-    if silent := frozenset(known_hosts(caller, bucket, catalogue) - found.keys()):
+    found, known = reports_and_hosts(caller, bucket, catalogue, since)
+    if silent := frozenset(known - found.keys()):
+        doing = f"reading the hosts of {bucket}"
         for answer in ask(caller, influxql.newest_by_host(bucket, catalogue.names, silent, since), doing=doing):
             for rows in answer:
                 host = dict(rows.key.tags).get("host", "")
@@ -107,15 +116,30 @@ def newest_hosts(caller: Caller, stream: Stream, catalogue: Catalogue, now: int)
     return found
 
 
-def reported(caller: Caller, bucket: str, since: int, hosts: frozenset[str] = frozenset()) -> dict[str, int]:
-    """The time of the newest report of each collector on itself, by host; of these hosts, or of all."""
-    request = influxql.newest_reports(bucket, since, hosts)
-    answers = ask(caller, request, doing=f"reading the hosts of {bucket}")
-    return {dict(rows.key.tags).get("host", ""): int(rows.values[0][0]) for answer in answers for rows in answer}
+def reports_of(caller: Caller, bucket: str, since: int, hosts: frozenset[str]) -> dict[str, int]:
+    """The time of the newest report of each of these hosts' collectors on itself."""
+    (answer,) = ask(caller, influxql.newest_reports(bucket, since, hosts), doing=f"reading the hosts of {bucket}")
+    return _times(answer)
 
 
-def known_hosts(caller: Caller, bucket: str, catalogue: Catalogue) -> set[str]:
-    """All hosts that the index knows; some of their points may be gone."""
-    request = influxql.hosts_known(bucket, catalogue.names)
-    answers = ask(caller, request, doing=f"reading the hosts of {bucket}")
-    return {str(host) for answer in answers for rows in answer for _, host in rows.values} - {""}
+def reports_and_hosts(
+    caller: Caller, bucket: str, catalogue: Catalogue, since: int
+) -> tuple[dict[str, int], frozenset[str]]:
+    """The same of all hosts; and the hosts that the index knows, though some of their points may be gone."""
+    request = influxql.newest_reports_and_hosts(bucket, catalogue.names, since)
+    reports, known = ask(caller, request, doing=f"reading the hosts of {bucket}")
+    return _times(reports), _names(known)
+
+
+def known_hosts(caller: Caller, bucket: str, catalogue: Catalogue) -> frozenset[str]:
+    """The hosts that the index knows."""
+    (answer,) = ask(caller, influxql.hosts_known(bucket, catalogue.names), doing=f"reading the hosts of {bucket}")
+    return _names(answer)
+
+
+def _times(answer: Iterable[Rows]) -> dict[str, int]:
+    return {dict(rows.key.tags).get("host", ""): int(rows.values[0][0]) for rows in answer}
+
+
+def _names(answer: Iterable[Rows]) -> frozenset[str]:
+    return frozenset(str(host) for rows in answer for _, host in rows.values) - {""}

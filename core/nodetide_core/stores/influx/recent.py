@@ -15,7 +15,7 @@ from nodetide_core.catalogue import Catalogue
 from nodetide_core.points import tag
 from nodetide_core.store import Latest, Stream
 from nodetide_core.stores.influx.caller import Caller
-from nodetide_core.stores.influx.newest import horizon_of, known_hosts, read_newest, reported
+from nodetide_core.stores.influx.newest import horizon_of, read_newest, reports_and_hosts, reports_of
 
 __all__ = ["Recent"]
 
@@ -57,9 +57,11 @@ class Recent:
             StoreUnavailable, StoreRejected
         """
         horizon, read_at = horizon_of(stream, now), self._monotonic()
-        reports = reported(caller, stream.bucket, horizon, hosts)
-        # Series of hosts without reports, and without a host, are read each time.
-        every = hosts or {"", *known_hosts(caller, stream.bucket, self._catalogue)}
+        if hosts:
+            reports, every = reports_of(caller, stream.bucket, horizon, hosts), hosts
+        else:
+            reports, known = reports_and_hosts(caller, stream.bucket, self._catalogue, horizon)
+            every = known | {""}
         with self._lock:
             before = self._kept.get(stream, {})
         same = {

@@ -81,7 +81,10 @@ def judge(reply: Reply, *, org: str, bucket: str, now: float) -> Verdict:
     if status == 422 and code and (lost := _DROPPED.search(message)):
         return Verdict(Kind.PARTIAL, message[:_REASON], dropped=int(lost[1]))
     if status in _WAITING or status >= 500:
-        kind = Kind.FAILED if code and status not in _WAITING else Kind.BUSY
+        # After storage-write-timeout InfluxDB gives up waiting, but not writing: it has too much to do, whatever
+        # the lines are.
+        busy = status in _WAITING or not code or message.endswith(": timeout")
+        kind = Kind.BUSY if busy else Kind.FAILED
         return Verdict(kind, said, retry_after=_retry_after(reply, now))
     return Verdict(Kind.TOO_LARGE, said) if status == 413 else _fix(status, code, message, org=org, bucket=bucket)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,6 +14,7 @@ from nodetide_api.limits import within
 from nodetide_api.live import Live
 from nodetide_api.plan import Plan, Read, queries, require_size
 from nodetide_api.telemetry import Telemetry
+from nodetide_api.together import together
 from nodetide_core.frames import merge_columns
 from nodetide_core.store import Aggregate, Column, Latest, StoreReader, Stream
 
@@ -79,9 +79,9 @@ class Services:
         """
         require_size(plan, await self.census.columns(plan, self.store, self.clock()))
         watermarks = await self.store.watermarks(plan.stream.bucket)
-        columns = await asyncio.gather(*(self._read(plan, read, watermarks) for read in plan.reads))
+        columns = await together(self._read(plan, read, watermarks) for read in plan.reads)
         return {read.aggregate: found for read, found in zip(plan.reads, columns, strict=True)}
 
     async def _read(self, plan: Plan, read: Read, watermarks: Mapping[str, int]) -> list[Column]:
-        parts = await asyncio.gather(*(self.store.read(query) for query in queries(plan, read, watermarks)))
+        parts = await together(self.store.read(query) for query in queries(plan, read, watermarks))
         return merge_columns(parts, read.aggregate)

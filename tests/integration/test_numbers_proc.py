@@ -161,7 +161,7 @@ def test_gauges_that_move_are_within_sampling_error(read_pass: ReadPass) -> None
 
 
 def test_our_own_sockets_are_counted(read_pass: ReadPass) -> None:
-    """Thirty connections more are thirty connections more on both of their ends, in either family."""
+    """So many connections more are so many more on both of their ends, in either family; others come and go."""
     from nodetide_collector.host import Host
     from nodetide_collector.probe import Request
     from nodetide_collector.probes._sock_diag import sees_host, tcp_states
@@ -174,11 +174,11 @@ def test_our_own_sockets_are_counted(read_pass: ReadPass) -> None:
     if sees_host(Host()):
         probes.append(NetstatProbe(Host(), tcp_states))
     for probe in probes:
-        with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        with socket.create_server(("127.0.0.1", 0), backlog=200) as server:
             before = probe.read(Request()).samples[0].fields
             ends: list[socket.socket] = []
             try:
-                for _ in range(30):
+                for _ in range(150):
                     ends += [socket.create_connection(server.getsockname()), server.accept()[0]]
                 after = probe.read(Request()).samples[0].fields
                 theirs = Counter(c.status for c in psutil.net_connections("tcp"))
@@ -186,9 +186,9 @@ def test_our_own_sockets_are_counted(read_pass: ReadPass) -> None:
                 for end in ends:
                     end.close()
         grown = float(after["tcp_established"]) - float(before["tcp_established"])
-        assert 50 <= grown <= 70, "60, give or take those of others"
-        assert abs(float(after["tcp_established"]) - theirs["ESTABLISHED"]) <= 10
-        assert abs(float(after["tcp_listen"]) - theirs["LISTEN"]) <= 5
+        assert 240 <= grown <= 360, "300, give or take those of others"
+        assert abs(float(after["tcp_established"]) - theirs["ESTABLISHED"]) <= 60
+        assert abs(float(after["tcp_listen"]) - theirs["LISTEN"]) <= 20
 
 
 _AS_NOBODY = """

@@ -58,13 +58,20 @@ class Api:
 
     def call(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Answer:
         payload = None if body is None else json.dumps(body)
-        self._connection.request(method, path, payload, {"Content-Type": kind})
-        answer = self._connection.getresponse()
+        try:
+            answer = self._exchange(method, path, payload, kind)
+        except (OSError, http.client.HTTPException):  # the apiserver closes what was idle for long
+            self._connection.close()
+            answer = self._exchange(method, path, payload, kind)
         warnings = tuple(answer.headers.get_all("Warning") or ())
         text = answer.read().decode()
         # What is not served yet is refused in plain text.
         is_json = answer.headers.get_content_type() == "application/json"
         return Answer(answer.status, json.loads(text) if is_json else {"message": text}, warnings)
+
+    def _exchange(self, method: str, path: str, payload: str | None, kind: str) -> http.client.HTTPResponse:
+        self._connection.request(method, path, payload, {"Content-Type": kind})
+        return self._connection.getresponse()
 
     def try_out(self, document: Any, validation: str = "Strict") -> Answer:
         """What `kubectl apply --dry-run=server` asks for a new object."""

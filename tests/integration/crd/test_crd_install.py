@@ -113,11 +113,7 @@ STATUS = {
             "name": "nodetide/default/p/5m",
             "tier": "5m",
             "id": "0123456789abcdef",
-            "lastRun": "2024-01-01T00:00:00Z",
-            "upTo": "2024-01-01T00:00:00Z",
             "lag": "7m",
-            "missing": 3,
-            "lastError": "",
         }
     ],
     "alerts": [

@@ -324,6 +324,10 @@ async def test_fifty_clients_asking_the_same_thing_cost_one_query(seeded: Any, p
                 # What every question needs (streams, watermarks, the number of series) is known for some seconds.
                 assert (await client.get(path)).status_code == 200
                 before, counted = queries_of(server), switch.requests["POST /query"]
+                assert (await client.get(path)).status_code == 200
+                alone = switch.requests["POST /query"] - counted
+                assert alone in (1, 2)  # the newest points are looked for by the newest reports
+                before, counted = queries_of(server), switch.requests["POST /query"]
                 seen.clear()
                 with switch.holding("POST /query"):
                     asked = [asyncio.create_task(client.get(path)) for _ in range(CLIENTS)]
@@ -340,8 +344,8 @@ async def test_fifty_clients_asking_the_same_thing_cost_one_query(seeded: Any, p
             serving.join(LONG)
         assert {answer.status_code for answer in answers} == {200}
         assert len({answer.content for answer in answers}) == 1
-        assert switch.requests["POST /query"] - counted == 1
-        assert queries_of(server) - before == 1
+        assert switch.requests["POST /query"] - counted == alone
+        assert queries_of(server) - before == alone
     assert not serving.is_alive()
 
 

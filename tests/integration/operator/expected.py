@@ -129,6 +129,7 @@ def check_kubernetes(site: Site, wanted: Iterable[Wanted]) -> bool:
     """The document for collectors, of policies that select every node."""
     policies = {policy.name: policy for policy in wanted}
     document = site.kube.settings(site.namespace)
+    assert document is not None
     assert set(document["policies"]) == set(document["everyone"]) == set(policies)
     for name, policy in policies.items():
         told = document["policies"][name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import ssl
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,8 +62,8 @@ class Kube:
             try:
                 try:
                     answer, text = self._exchange(method, path, payload, headers)
-                except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                    # The apiserver was restarted meanwhile.
+                except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
+                    # The apiserver was restarted meanwhile, or has closed what was idle.
                     self._connection.close()
                     answer, text = self._exchange(method, path, payload, headers)
             except (OSError, http.client.HTTPException) as error:

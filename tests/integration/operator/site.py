@@ -105,6 +105,24 @@ class Site:
         _, text = self.probe("/metrics")
         return next((float(line[len(wanted) :]) for line in text.splitlines() if line.startswith(wanted)), 0.0)
 
+    def turns(self) -> float:
+        """Reconciling, well or not."""
+        name = "nodetide_operator_turns_total"
+        return sum(self.metric(name, loop="reconcile", result=result) for result in ("ok", "failed"))
+
+    def quiet(self) -> None:
+        """Wait until it has nothing to do: some seconds after its start it lists once more."""
+        last, since = -1.0, time.monotonic()
+
+        def still() -> bool:
+            nonlocal last, since
+            now = self.turns()
+            if now != last:
+                last, since = now, time.monotonic()
+            return now > 0 and time.monotonic() - since > 3
+
+        eventually(still, self.log)
+
     # Policies
 
     def apply(self, name: str, spec: Mapping[str, Any] | None = None, namespace: str = "", **annotations: str) -> Any:

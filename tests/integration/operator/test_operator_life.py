@@ -87,6 +87,7 @@ def _turns(site: Site, loop: str) -> float:
     return site.metric("nodetide_operator_turns_total", loop=loop, result="ok")
 
 
+@pytest.mark.slow
 def test_fifty_policies_that_nobody_changes_cause_no_write(site: Site, audit: Path) -> None:
     names = [f"p{number}" for number in range(49)]
     for name in names:

@@ -142,7 +142,8 @@ def test_for_all_namespaces_they_are_the_same_elsewhere() -> None:
 @pytest.mark.parametrize("taken", permissions(OWN_NAMESPACE), ids=str)
 def test_without_any_one_it_fails_and_says_which(trials: Mapping[Permission, Trial], taken: Permission) -> None:
     trial = trials[taken]
-    assert trial.failed, trial.log
+    # Without watching it lists, again and again: that costs more, and takes no longer here.
+    assert trial.failed or taken.verb == "watch", trial.log
     assert f'cannot {taken.verb} resource "{taken.resource}"' in trial.log, (trial.failed, trial.log)
     assert taken.name in trial.log
 

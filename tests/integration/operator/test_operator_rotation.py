@@ -65,6 +65,7 @@ def node(site: Site, tmp_path: Path) -> Iterator[Node]:
     made.collector.end()
 
 
+@pytest.mark.slow
 def test_no_second_is_missing_however_often_the_token_changes(site: Site, node: Node) -> None:
     node.goes_on()
     tokens = {site.kube.token(site.namespace, "collector")}

@@ -82,6 +82,7 @@ def test_the_operator_first(installed: Site) -> None:
     eventually(lambda: _cleaned_up(site), site.log)
 
 
+@pytest.mark.slow
 def test_the_namespace_first(installed: Site) -> None:
     site = installed
     plane = site.kube.plane

@@ -22,6 +22,7 @@ __all__ = [
     "newest_points",
     "newest_reports",
     "newest_reports_and_hosts",
+    "newest_reports_and_points",
     "points_before",
     "points_of",
     "policy_reports",
@@ -122,9 +123,22 @@ def rolled_windows(query: RangeQuery, suffixes: Sequence[str]) -> Request:
 def newest_points(bucket: str, measurements: Iterable[str], hosts: frozenset[str], start: int) -> Request:
     """The newest two points of each series since ``start``; a statement for each measurement."""
     values = _Values()
+    return Request(bucket, _newest_points(measurements, hosts, start, values), values.bound)
+
+
+def newest_reports_and_points(
+    bucket: str, measurements: Iterable[str], hosts: frozenset[str], start: int, points_start: int
+) -> Request:
+    """`newest_reports`, and then `newest_points`."""
+    values = _Values()
+    reports = _newest_reports(hosts, start, values)
+    return Request(bucket, f"{reports}; {_newest_points(measurements, hosts, points_start, values)}", values.bound)
+
+
+def _newest_points(measurements: Iterable[str], hosts: frozenset[str], start: int, values: _Values) -> str:
     where = _where(start, None, {"host": hosts} if hosts else {}, values)
     more = " ORDER BY time DESC LIMIT 2"
-    return Request(bucket, "; ".join(_select("*", name, where, "*", more) for name in measurements), values.bound)
+    return "; ".join(_select("*", name, where, "*", more) for name in measurements)
 
 
 def points_of(
@@ -178,8 +192,12 @@ def newest_by_host(bucket: str, measurements: Iterable[str], hosts: frozenset[st
 def newest_reports(bucket: str, start: int, hosts: frozenset[str] = frozenset()) -> Request:
     """The newest sample of what every collector reports of itself, by host; of these hosts, or of all."""
     values = _Values()
+    return Request(bucket, _newest_reports(hosts, start, values), values.bound)
+
+
+def _newest_reports(hosts: frozenset[str], start: int, values: _Values) -> str:
     where = _where(start, None, {**REPORT_TAGS, **({"host": hosts} if hosts else {})}, values)
-    return Request(bucket, _select(f'last("{REPORT_FIELD}")', REPORT, where, "host"), values.bound)
+    return _select(f'last("{REPORT_FIELD}")', REPORT, where, "host")
 
 
 def policy_reports(bucket: str, start: int) -> Request:

@@ -24,6 +24,7 @@ __all__ = [
 
 #: Seconds after which a series counts as gone.
 _HORIZON = 3_600
+_DOING = "reading the newest points of {}"
 
 
 def newest_points(
@@ -67,9 +68,23 @@ def read_newest(
     Raises:
         StoreUnavailable, StoreRejected
     """
-    found = []
     request = influxql.newest_points(stream.bucket, measurements, hosts, horizon - stream.tiers.counter_gap)
-    for answer in ask(caller, request, doing=f"reading the newest points of {stream.bucket}"):
+    return _latest(ask(caller, request, doing=_DOING.format(stream.bucket)), stream, catalogue, horizon)
+
+
+def read_newest_and_reports(
+    caller: Caller, stream: Stream, catalogue: Catalogue, horizon: int, *, hosts: frozenset[str]
+) -> tuple[dict[str, int], list[Latest]]:
+    """`reports_of`, read before, and `read_newest` of all measurements, at once."""
+    start = horizon - stream.tiers.counter_gap
+    request = influxql.newest_reports_and_points(stream.bucket, catalogue.names, hosts, horizon, start)
+    reports, *answers = ask(caller, request, doing=_DOING.format(stream.bucket))
+    return _times(reports), _latest(answers, stream, catalogue, horizon)
+
+
+def _latest(answers: Iterable[Iterable[Rows]], stream: Stream, catalogue: Catalogue, horizon: int) -> list[Latest]:
+    found = []
+    for answer in answers:
         for rows in answer:
             points = _points(rows, catalogue)
             if points and points[0].time >= horizon:

@@ -15,7 +15,13 @@ from nodetide_core.catalogue import Catalogue
 from nodetide_core.points import tag
 from nodetide_core.store import Latest, Stream
 from nodetide_core.stores.influx.caller import Caller
-from nodetide_core.stores.influx.newest import horizon_of, read_newest, reports_and_hosts, reports_of
+from nodetide_core.stores.influx.newest import (
+    horizon_of,
+    read_newest,
+    read_newest_and_reports,
+    reports_and_hosts,
+    reports_of,
+)
 
 __all__ = ["Recent"]
 
@@ -23,6 +29,8 @@ __all__ = ["Recent"]
 _KEPT = 60.0
 #: Share of the hosts above which it is cheaper to ask for all than to name them.
 _MOST = 0.5
+#: Of what has no host, and so no report: none of Nodetide's series, so a look each minute will do.
+_UNREPORTED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +59,34 @@ class Recent:
         """The newest points of all series of these hosts; see `nodetide_core.store.StoreReader.latest`.
 
         Args:
-            hosts: none: all, and series without a host.
+            hosts: none: all, and series without a host, which are looked for once a minute.
 
         Raises:
             StoreUnavailable, StoreRejected
         """
         horizon, read_at = horizon_of(stream, now), self._monotonic()
-        if hosts:
-            reports, every = reports_of(caller, stream.bucket, horizon, hosts), hosts
-        else:
-            reports, known = reports_and_hosts(caller, stream.bucket, self._catalogue, horizon)
-            every = known | {""}
         with self._lock:
             before = self._kept.get(stream, {})
-        same = {
-            host: kept
-            for host in every
-            if (kept := before.get(host)) and kept.reported == reports.get(host) and read_at < kept.until
+        young = {
+            host: kept for host in hosts or before if (kept := before.get(host)) is not None and read_at < kept.until
         }
-        wanted = frozenset(every - same.keys())
-        if not hosts and len(wanted) > _MOST * len(every):
-            same, wanted = {}, frozenset()
-        found: list[Latest] = []
-        if wanted or not hosts:
-            names = self._catalogue.names
-            found = read_newest(caller, stream, self._catalogue, horizon, measurements=names, hosts=wanted)
+        same: dict[str, _Host] = {}
+        if young.keys() <= {""}:
+            reports, found = read_newest_and_reports(caller, stream, self._catalogue, horizon, hosts=hosts)
+        else:
+            if hosts:
+                reports, every = reports_of(caller, stream.bucket, horizon, hosts), hosts
+            else:
+                reports, known = reports_and_hosts(caller, stream.bucket, self._catalogue, horizon)
+                every = known | {""}
+            same = {host: kept for host, kept in young.items() if kept.reported == reports.get(host, _UNREPORTED)}
+            # Hosts without reports are read each time.
+            wanted = every - same.keys()
+            if not hosts and len(wanted) > _MOST * len(every):
+                same = {}
+            found = self._read(caller, stream, horizon, wanted if hosts or same else frozenset()) if wanted else []
+        if not hosts:
+            reports.setdefault("", _UNREPORTED)
         by_host: dict[str, list[Latest]] = {host: [] for host in reports if host not in same}
         for latest in found:
             by_host.setdefault(tag(latest.point.tags, "host") or "", []).append(latest)
@@ -89,3 +100,7 @@ class Recent:
             self._kept[stream] = {**(self._kept.get(stream, {}) if hosts else same), **read}
         found += [latest for kept in same.values() for latest in kept.found if latest.point.time >= horizon]
         return sorted(found, key=lambda latest: latest.point.key)
+
+    def _read(self, caller: Caller, stream: Stream, horizon: int, hosts: frozenset[str]) -> list[Latest]:
+        names = self._catalogue.names
+        return read_newest(caller, stream, self._catalogue, horizon, measurements=names, hosts=hosts)

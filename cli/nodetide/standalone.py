@@ -14,7 +14,7 @@ from nodetide_api.server import ApiServer, listen
 from nodetide_collector.collector import Collector
 from nodetide_collector.sinks.store import StoreSink
 from nodetide_core.errors import StoreRejected
-from nodetide_core.policy import ALLOW_DATA_LOSS, Policy
+from nodetide_core.policy import LOSS_HINT, Policy
 from nodetide_core.settings import Settings
 from nodetide_core.stores.embedded import EmbeddedStore
 from nodetide_core.stores.upkeep import Upkeep
@@ -66,7 +66,7 @@ class Standalone:
         try:
             self._store.ensure(streams)
         except StoreRejected as error:
-            raise StoreRejected(f'{error}; to have it so, set the annotation {ALLOW_DATA_LOSS}: "true"') from None
+            raise StoreRejected(f"{error}; {LOSS_HINT}") from None
 
     def run(self) -> bool:
         """Serves until SIGINT or SIGTERM; whether it ended well."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nodetide_core.durations import format_duration
-from nodetide_core.policy import ALLOW_DATA_LOSS
+from nodetide_core.policy import LOSS_HINT
 from nodetide_operator.judging import Judged
 from nodetide_operator.outcomes import Downsampling, NodeCounts, Outcome
 
@@ -158,8 +158,7 @@ def _reconciled(judged: Judged, outcome: Outcome | None, shared: str) -> _Condit
         why = "The policy cannot be carried out as it is." if outcome is None else "InfluxDB could not be asked."
         return _Condition("Reconciled", "Unknown", "NotAsked", why)
     if outcome.loses:
-        more = f'to have it so, set the annotation {ALLOW_DATA_LOSS}: "true"'
-        return _Condition("Reconciled", "False", "DataLossNotAllowed", f"{outcome.refused}; {more}")
+        return _Condition("Reconciled", "False", "DataLossNotAllowed", f"{outcome.refused}; {LOSS_HINT}")
     if outcome.refused:
         return _Condition("Reconciled", "False", "Refused", outcome.refused)
     if shared:

@@ -13,7 +13,7 @@ from nodetide.influx import store_config
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.durations import format_duration
 from nodetide_core.errors import LossRefused, PolicyError, Problem, StoreRejected
-from nodetide_core.policy import ALLOW_DATA_LOSS, Policy, default_policy, load_policies
+from nodetide_core.policy import LOSS_HINT, Policy, default_policy, load_policies
 from nodetide_core.settings import Loaded
 from nodetide_core.stores.influx.caller import connect
 from nodetide_core.stores.influx.control import Control
@@ -131,4 +131,4 @@ def _print_plan(policy: Policy, observed: Observed) -> bool:
 
 
 def _annotation(policy: Policy) -> str:
-    return f'to have it so, set the annotation {ALLOW_DATA_LOSS}: "true" on {policy.name}'
+    return f"{LOSS_HINT} on {policy.name}"

@@ -9,6 +9,7 @@ from nodetide_core.policy.parse import default_policy, parse_policy
 from nodetide_core.policy.schema import API_VERSION, KIND, POLICY_SCHEMA
 from nodetide_core.policy.spec import (
     ALLOW_DATA_LOSS,
+    LOSS_HINT,
     Alert,
     Collection,
     GroupSpec,
@@ -25,6 +26,7 @@ __all__ = [
     "ALLOW_DATA_LOSS",
     "API_VERSION",
     "KIND",
+    "LOSS_HINT",
     "POLICY_SCHEMA",
     "Alert",
     "Collection",

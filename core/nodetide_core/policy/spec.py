@@ -10,6 +10,7 @@ from nodetide_core.tiers import DEFAULT_TIERS, Tiers
 
 __all__ = [
     "ALLOW_DATA_LOSS",
+    "LOSS_HINT",
     "Alert",
     "Collection",
     "GroupSpec",
@@ -25,6 +26,8 @@ __all__ = [
 
 #: Annotation that, set to "true", lets a change of tiers delete data.
 ALLOW_DATA_LOSS = "nodetide.io/allow-data-loss"
+#: What a person may do about a change that was refused for that, to be put behind the reason.
+LOSS_HINT = f'to have it so, set the annotation {ALLOW_DATA_LOSS}: "true"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from urllib.parse import quote
 
@@ -137,15 +137,22 @@ def forced_run(server: InfluxServer, control: Control, tier: Tier, end: int) -> 
         time.sleep(0.05)
 
 
-def test_a_task_leaves_alone_what_upkeep_has_claimed(worlds: Worlds, influx_server: InfluxServer) -> None:
+@contextmanager
+def at_a_minutes_end(worlds: Worlds) -> Iterator[tuple[Any, Any, Control, int]]:
+    """Tasks live on InfluxDB's own clock, and so do tests of them."""
     with worlds() as world:
         store = world.open()
         store.ensure([STREAM])
         caller = Caller(Transport(world.config.url), world.config.token)
-        control = Control(caller, world.config.org)
-        # Tasks live on InfluxDB's own clock, and so does this test.
         end = int(time.time()) // 60 * 60
         world.clock.now = end
+        yield world, store, Control(caller, world.config.org), end
+        caller.close()
+
+
+def test_a_task_leaves_alone_what_upkeep_has_claimed(worlds: Worlds, influx_server: InfluxServer) -> None:
+    with at_a_minutes_end(worlds) as (world, first, control, end):
+        store = first
         store.write("b", [gauge(end - 180 + at, 1.0) for at in range(180)])
         roll(store, end - 60 + SETTLE)
 
@@ -165,17 +172,10 @@ def test_a_task_leaves_alone_what_upkeep_has_claimed(worlds: Worlds, influx_serv
         store = world.open()
         assert counts() == [60, 60, 60]
         assert asyncio.run(store.watermarks("b"))["1m"] == end + 60
-        caller.close()
 
 
 def test_upkeep_that_is_behind_claims_nothing(worlds: Worlds, influx_server: InfluxServer) -> None:
-    with worlds() as world:
-        store = world.open()
-        store.ensure([STREAM])
-        caller = Caller(Transport(world.config.url), world.config.token)
-        control = Control(caller, world.config.org)
-        end = int(time.time()) // 60 * 60
-        world.clock.now = end
+    with at_a_minutes_end(worlds) as (world, store, control, end):
         store.write("b", [gauge(end - 300 + at, 1.0) for at in range(300)])
         roll(store, end - 240 + SETTLE)
         store.rollup(end)
@@ -185,4 +185,3 @@ def test_upkeep_that_is_behind_claims_nothing(worlds: Worlds, influx_server: Inf
         forced_run(influx_server, control, MINUTE, end)
         (column,) = columns(store, MINUTE, "system.load1", Aggregate.COUNT, end - 120, end)
         assert list(column.v) == [60, 60]
-        caller.close()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import sub
+from operator import sub, truediv
 from typing import Any, TypeAlias
 
 from nodetide_core.rollup import CounterRollup, merge_counters
@@ -41,11 +41,26 @@ def gauge_samples(times: Sequence[int], values: Sequence[Any], aggregate: Aggreg
 def sampled_steps(times: Sequence[int], values: Sequence[Any], step: int, aggregate: Aggregate) -> Steps:
     """Steps of a few samples each."""
     times, values = present(times, values)
+    if not times:
+        return _NONE
     reduce = _REDUCE[aggregate]
-    groups: dict[int, list[float]] = {}
-    for time, value in zip(times, values, strict=True):
-        groups.setdefault(time - time % step, []).append(value)
-    return list(groups), [reduce(group) for group in groups.values()], [len(group) for group in groups.values()]
+    t, v, n = [], [], []
+    for at, begin, end in _steps_of(times, step):
+        t.append(at)
+        v.append(reduce(values[begin:end]))
+        n.append(end - begin)
+    return t, v, n
+
+
+def _steps_of(times: Sequence[int], step: int) -> Iterator[tuple[int, int, int]]:
+    """Of each step that has samples: its start, the first of them and the one after the last."""
+    begin, count = 0, len(times)
+    while begin < count:
+        at = times[begin] - times[begin] % step
+        # The samples of a step are few, and mostly as many as there are seconds.
+        end = bisect_left(times, at + step, begin, min(count, begin + step))
+        yield at, begin, end
+        begin = end
 
 
 _REDUCE: Mapping[Aggregate, Callable[[Sequence[float]], float]] = {
@@ -72,7 +87,7 @@ def counter_samples(
     times, values = present(times, values)
     # Nearly always nothing is amiss, and then the last samples of the steps tell it all.
     if times and near(times, gap) and [*values] == sorted(values):
-        return _answers(_steady(times, values, start, step), aggregate)
+        return _steady(times, values, start, step, aggregate)
     last: dict[int, float] = {}
     increase: dict[int, float] = {}
     seconds: dict[int, int] = {}
@@ -89,22 +104,25 @@ def counter_samples(
     return _answers(zip(last, rolled, strict=True), aggregate)
 
 
-def _steady(
-    times: Sequence[int], values: Sequence[float], start: int, step: int
-) -> Iterator[tuple[int, CounterRollup]]:
+def _steady(times: Sequence[int], values: Sequence[float], start: int, step: int, aggregate: Aggregate) -> Steps:
     """Steps of a counter without resets and gaps."""
     first = bisect_left(times, start)
-    time, value = times[max(0, first - 1)], values[max(0, first - 1)]
-    starts = [at - at % step for at in times[first:]]
-    # The last of each step stays.
-    last_times, last_values = (
-        dict(zip(starts, times[first:], strict=True)),
-        dict(zip(starts, values[first:], strict=True)),
-    )
-    for at, last in last_values.items():
-        then = last_times[at]
-        yield at, CounterRollup(last, last - value, then - time)
-        time, value = then, last
+    before = max(0, first - 1)
+    starts, ends = [], [before]
+    for at, _, end in _steps_of(times[first:], step):
+        starts.append(at)
+        ends.append(first + end - 1)
+    lasts, thens = [values[end] for end in ends], [times[end] for end in ends]
+    seconds = list(map(sub, thens[1:], thens))
+    if aggregate is Aggregate.LAST:
+        return starts, lasts[1:], seconds
+    increases = list(map(sub, lasts[1:], lasts))
+    if aggregate is Aggregate.INCREASE:
+        return starts, increases, seconds
+    if seconds and not seconds[0]:
+        # The first sample of all, with none before it to grow from.
+        starts, increases, seconds = starts[1:], increases[1:], seconds[1:]
+    return starts, list(map(truediv, increases, seconds)), seconds
 
 
 def near(times: Sequence[int], gap: int) -> bool:

@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' core/nodetide_core/__init__.py)
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -22,6 +23,10 @@ dev: ## The environment for development
 test-pythons: dev ## The unit tests on every other supported Python found here
 	@$(BIN)/python hack/pythons.py
 
+cluster-test: dev ## A real node with real pods, our images and chart on it (needs root)
+	@$(BIN)/python hack/realparts/realparts.py --group cluster --group node --group images influxd alertmanager
+	@$(BIN)/python -m pytest tests/cluster
+
 bench: ## Measure beside the peers, in the same run
 	@$(PYTHON) hack/bootstrap.py bench
 	@$(BIN)/python -m tests.bench
@@ -29,8 +34,8 @@ bench: ## Measure beside the peers, in the same run
 realparts: dev ## Get the real programs that tests and benches run against
 	@$(BIN)/python hack/realparts/realparts.py
 
-images: ## Build the images (needs Docker)
-	@docker compose build
+images: ## Build the images of collector, operator and API (needs Docker)
+	@for part in collector operator api; do docker build --file $$part/Dockerfile --tag nodetide-$$part:$(VERSION) . || exit; done
 
 compose-up: ## InfluxDB, collector, API and Grafana on this host (needs Docker)
 	@docker compose up --detach --build
@@ -38,8 +43,18 @@ compose-up: ## InfluxDB, collector, API and Grafana on this host (needs Docker)
 compose-down: ## End them; their data stays
 	@docker compose down
 
-docs: dev ## Write the generated pages of docs/, the CRD and the dashboards again
+kind-up: images ## A kind cluster with the chart on it (needs Docker, kind, kubectl, Helm)
+	@hack/kind.sh up
+
+kind-test: ## Ask it for data of every node
+	@hack/kind.sh test
+
+kind-down: ## Take it away
+	@hack/kind.sh down
+
+docs: dev ## Write the generated pages, the CRD, the dashboards, the chart's generated files and manifests/install again
 	@$(BIN)/python hack/docs/generate.py && $(BIN)/python hack/crd.py && $(BIN)/python hack/grafana/generate.py
+	@$(BIN)/python -m hack.chart
 
 lock: ## Renew the lock files (needs uv)
 	@hack/lock.sh
@@ -47,4 +62,4 @@ lock: ## Renew the lock files (needs uv)
 clean: ## Remove the environment and caches (never data)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build
 
-.PHONY: help run test check dev test-pythons bench realparts images compose-up compose-down docs lock clean
+.PHONY: help run test check dev test-pythons cluster-test bench realparts images compose-up compose-down kind-up kind-test kind-down docs lock clean

@@ -13,5 +13,5 @@ lock build.txt requirements/build.in -c requirements/run.txt
 lock collector.txt pyproject.toml --extra collector -c requirements/run.txt
 lock api.txt pyproject.toml --extra api -c requirements/run.txt
 lock dev.txt pyproject.toml requirements/build.in $all --group dev -c requirements/run.txt
-lock operator.txt pyproject.toml requirements/build.in --extra operator -c requirements/dev.txt
+lock operator.txt pyproject.toml --extra operator -c requirements/dev.txt
 lock bench.txt pyproject.toml requirements/build.in $all --group dev --group bench -c requirements/dev.txt

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 import realparts
+
+_SHARING_A_NODE = "tests/cluster/"
+
+
+class _ByFile(LoadFileScheduling):
+    """A file's tests run in one worker, and all of those that share the real node do."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _SHARING_A_NODE if nodeid.startswith(_SHARING_A_NODE) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
+    """As xdist asks whoever knows better: with `--dist loadfile`, we do."""
+    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

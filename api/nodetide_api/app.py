@@ -33,6 +33,7 @@ def create_app(
     *,
     clock: Callable[[], float] = time.time,
     checks: Mapping[str, Check] | None = None,
+    evaluating: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
     """The whole API over one store.
 
@@ -40,6 +41,7 @@ def create_app(
         clock: Unix seconds.
         checks: other parts of the same process that ``/health`` tells of, by name; each says ``ok`` or what is
             wrong, at once.
+        evaluating: whether this process evaluates alerts.
 
     ``app.state.stop_streams`` is to be called, in the event loop, before a server waits for its connections
     to end: a stream ends only then.
@@ -47,7 +49,7 @@ def create_app(
     flights = Flights()
     live = Live(store, config, clock)
     telemetry = Telemetry(flights, live)
-    services = Services(store, config, clock, flights, live, telemetry, dict(checks or {}))
+    services = Services(store, config, clock, flights, live, telemetry, dict(checks or {}), evaluating)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

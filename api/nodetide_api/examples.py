@@ -106,7 +106,33 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             }
         ]
     },
-    "Alerts": {"evaluated": False, "alerts": []},
+    "Alerts": {
+        "evaluated": True,
+        "firing": 1,
+        "pending": 0,
+        "alerts": [
+            {
+                "name": "DiskFillsUp",
+                "severity": "warning",
+                "state": "firing",
+                "policy": "system-metrics",
+                "tags": {"host": "node-1", "path": "/data"},
+                "labels": {
+                    "alertname": "DiskFillsUp",
+                    "severity": "warning",
+                    "policy": "system-metrics",
+                    "namespace": "default",
+                    "host": "node-1",
+                    "path": "/data",
+                },
+                "annotations": {"summary": "The file system is nearly full"},
+                "value": 91.25,
+                "since": "2026-03-01T08:50:00Z",
+                "starts_at": "2026-03-01T08:55:00Z",
+                "silenced": False,
+            }
+        ],
+    },
     "CatalogueAnswer": {
         "aliases": {"load": "Load averages."},
         "measurements": [

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
+    "AlertAnswer",
     "Alerts",
     "CatalogueAnswer",
     "CatalogueField",
@@ -165,9 +166,29 @@ class Policies(_Answer):
     policies: list[PolicyAnswer]
 
 
+class AlertAnswer(_Answer):
+    name: str
+    severity: str
+    state: Literal["pending", "firing"] = Field(
+        description="`pending`: the level is reached, for less than the alert's `for`."
+    )
+    policy: str
+    tags: dict[str, str] = Field(description="Of the series, those that the alert is grouped by.")
+    labels: dict[str, str] = Field(description="As receivers are told: the tags, the alert's own labels and its name.")
+    annotations: dict[str, str] = Field(description="Text for people: `summary`, `description`, `runbook_url`, others.")
+    value: float | None = Field(
+        description="In the metric's unit, when the alert last changed, or up to ten minutes ago; null: not finite."
+    )
+    since: str = Field(description="When the level was reached, without a break since.")
+    starts_at: str | None = Field(description="When it began to fire; null while it is pending.")
+    silenced: bool = Field(description="Receivers are not told of it.")
+
+
 class Alerts(_Answer):
-    evaluated: bool = Field(description="Whether this installation evaluates alerts.")
-    alerts: list[dict[str, str]]
+    evaluated: bool = Field(description="Whether there is a sign that anybody evaluates alerts.")
+    firing: int = Field(description="How many fire, of those that match, listed or not.")
+    pending: int
+    alerts: list[AlertAnswer]
 
 
 class CatalogueField(_Answer):

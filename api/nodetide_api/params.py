@@ -19,7 +19,7 @@ from nodetide_api.timeparse import PERIOD_PATTERN, TIME_PATTERN
 from nodetide_core.catalogue import ALIASES, CATALOGUE, Kind
 from nodetide_core.errors import QueryError
 
-__all__ = ["CurrentParams", "HistoryParams", "NoParams", "PolicyParams", "SummaryParams", "no_repeats"]
+__all__ = ["AlertParams", "CurrentParams", "HistoryParams", "NoParams", "PolicyParams", "SummaryParams", "no_repeats"]
 
 
 def _metrics(*kinds: Kind) -> JsonDict:
@@ -79,6 +79,18 @@ async def no_repeats(request: Request) -> None:
 class PolicyParams(NoParams):
     policy: str = Field(
         "", description="Name of the MetricPolicy whose data answers; see `/api/v1/policies`. Default: the server's."
+    )
+
+
+class AlertParams(NoParams):
+    policy: str = Field("", description="Name of the MetricPolicy whose alerts are listed. Default: every one's.")
+    state: list[Literal["pending", "firing"]] = Field([], description="Repeatable. None: both.", examples=[["firing"]])
+    severity: list[Literal["critical", "warning", "info"]] = Field(
+        [], description="Repeatable. None: all.", examples=[["critical"]]
+    )
+    host: _Hosts = []
+    limit: int = Field(
+        1000, ge=0, le=100_000, description="Most alerts in the list; `firing` and `pending` count all.", examples=[100]
     )
 
 

@@ -15,6 +15,8 @@ from nodetide_api.live import Live
 from nodetide_api.plan import Plan, Read, queries, require_size
 from nodetide_api.telemetry import Telemetry
 from nodetide_api.together import together
+from nodetide_core.alerts.model import AlertKey
+from nodetide_core.alerts.ports import AlertRecord
 from nodetide_core.frames import merge_columns
 from nodetide_core.store import Aggregate, Column, Latest, StoreReader, Stream
 
@@ -37,6 +39,7 @@ class Services:
     live: Live
     telemetry: Telemetry
     checks: Mapping[str, Check]
+    evaluating: Callable[[], bool]
     census: Census = field(default_factory=Census)
 
     @property
@@ -70,6 +73,10 @@ class Services:
 
     async def watermarks(self, stream: Stream) -> Mapping[str, int]:
         return await self.ask(("watermarks", stream), lambda: self.store.watermarks(stream.bucket))
+
+    async def alerts(self, stream: Stream) -> Mapping[AlertKey, AlertRecord]:
+        """Every alert of the stream that is remembered, whatever its state."""
+        return await self.ask(("alerts", stream), lambda: self.store.alerts(stream.bucket))
 
     async def carry_out(self, plan: Plan) -> dict[Aggregate, list[Column]]:
         """Every read of a plan.

@@ -127,6 +127,7 @@ def _policy_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     validate.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a directory of them")
+    _render_parser(actions)
     for name, text, done in (
         ("plan", "print what would change in InfluxDB, and what data would be lost", "print"),
         ("apply", "make and change buckets and tasks in InfluxDB as policies say", "make"),
@@ -143,6 +144,32 @@ def _policy_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         )
         sub.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="a file, or a directory of them")
         add_settings(sub, f"policy {name}")
+
+
+def _render_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    render = actions.add_parser(
+        "render",
+        help="print alerts as rules for Prometheus",
+        description="Print the alerts of MetricPolicy files as rules for Prometheus, which then evaluates them on what "
+        "Nodetide's API serves at /metrics. What Prometheus cannot do is said on standard error and at the "
+        "head of what is printed.",
+        epilog="""examples:
+  nodetide policy render --prometheus my-policy.yaml > rules.yaml      for rule_files of prometheus.yml
+  promtool check rules rules.yaml
+  nodetide policy render --prometheus-operator policies/ | kubectl apply --namespace monitoring --filename -
+
+in prometheus.yml:
+  rule_files: [rules.yaml]
+  scrape_configs:
+  - {job_name: nodetide, scrape_interval: 15s, static_configs: [{targets: ["127.0.0.1:8000"]}]}""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    form = render.add_mutually_exclusive_group(required=True)
+    form.add_argument("--prometheus", action="store_true", help="a file of rules")
+    form.add_argument(
+        "--prometheus-operator", action="store_true", help="a PrometheusRule (monitoring.coreos.com/v1) for each policy"
+    )
+    render.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a directory of them")
 
 
 #: What an error means for whoever called us; the first class that fits decides.
@@ -182,6 +209,8 @@ def _explain(error: NodetideError) -> str:
 def _dispatch(arguments: argparse.Namespace) -> Exit:
     if arguments.command == "policy" and arguments.action == "validate":
         return Exit(_command("policy").validate(arguments.paths))
+    if arguments.command == "policy" and arguments.action == "render":
+        return Exit(_command("policy").render(arguments.paths, objects=arguments.prometheus_operator))
     loaded = load_settings(os.environ, dotenv=Path(".env"), overrides=overrides(arguments))
     configure(loaded.settings.log_level)
     if arguments.command == "policy":

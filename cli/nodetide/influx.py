@@ -26,12 +26,13 @@ def store_config(loaded: Loaded) -> StoreConfig:
         raise ConfigError("INFLUXDB_URL", "is needed: where InfluxDB is, such as http://localhost:8086")
     if org is None:
         raise ConfigError("INFLUXDB_ORG", f"is needed for INFLUXDB_URL ({url})")
+    # A file is read again when what is in it is rotated, and when it comes.
+    file = loaded.files.get("INFLUXDB_TOKEN")
+    if file is not None:
+        return StoreConfig(url, org, token_file(file), ca_file=settings.influxdb_ca_file)
     if token is None:
         raise ConfigError("INFLUXDB_TOKEN", f"is needed for {url}; or name its file in INFLUXDB_TOKEN_FILE")
-    # A file is read again when what is in it is rotated.
-    file = loaded.files.get("INFLUXDB_TOKEN")
-    source = token_file(file) if file is not None else lambda: token
-    return StoreConfig(url, org, source, ca_file=settings.influxdb_ca_file)
+    return StoreConfig(url, org, lambda: token, ca_file=settings.influxdb_ca_file)
 
 
 def influx_sink(loaded: Loaded) -> InfluxSink:

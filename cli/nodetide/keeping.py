@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from nodetide.checks import OWNER, LocalChecks
 from nodetide_collector.policies import PolicySource
 from nodetide_core.errors import LossRefused, StoreError
 from nodetide_core.policy import ALLOW_DATA_LOSS, Policy
@@ -21,14 +22,14 @@ _log = logging.getLogger(__name__)
 
 #: Seconds between two looks for what was changed in InfluxDB by hand.
 _AGAIN = 60.0
-#: Of the tokens that are made here, among those of other installations in the same organization.
-_OWNER = "nodetide-upkeep"
 
 
 class Keeper:
     """
     Args:
         vault: where tokens for collectors and the API are kept; None makes none.
+        on_policies: told the policies when they change, after their buckets were made.
+        checks: keeps the alerts that InfluxDB evaluates itself; None keeps none.
         clock: Unix seconds.
     """
 
@@ -39,13 +40,17 @@ class Keeper:
         control: Control,
         vault: TokenVault | None,
         *,
+        on_policies: Callable[[Sequence[Policy]], None] = lambda _: None,
+        checks: LocalChecks | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._checks = checks
         self._source = source
         self._store = store
         self._control = control
         self._vault = vault
+        self._on_policies = on_policies
         self._clock = clock
         self._monotonic = monotonic
         self._upkeep = Upkeep(store, clock=clock)
@@ -63,9 +68,12 @@ class Keeper:
             PolicyError: there is nothing to begin with, for the policies are wrong.
         """
         # What fails may do so because of what was changed by hand, such as a bucket that was deleted.
-        if self._look() or not self._works() or self._monotonic() >= self._due:
+        changed = self._look()
+        if changed or not self._works() or self._monotonic() >= self._due:
             self._due = self._monotonic() + _AGAIN
             self._repair()
+        if changed:
+            self._on_policies(self._policies or ())
         self._upkeep.turn()
         return self._works() and self._source.ok
 
@@ -90,6 +98,8 @@ class Keeper:
         for policy in self._policies or ():
             # One by one, for what is wrong with one is not the others' matter.
             self._try(f"policy {policy.name}", lambda policy=policy: self._ensure(policy))  # type: ignore[misc]
+        if self._checks is not None:
+            self._keep_checks(self._checks)
         if self._vault is not None:
             vault = self._vault
             self._try("tokens", lambda: self._tokens(vault))
@@ -100,9 +110,15 @@ class Keeper:
         except LossRefused as error:
             raise LossRefused(f'{error}: it needs the annotation {ALLOW_DATA_LOSS}: "true"') from None
 
+    def _keep_checks(self, checks: LocalChecks) -> None:
+        policies = self._policies or ()
+        self._try("alerts in InfluxDB", lambda: checks.look(policies))
+        for policy in policies:
+            self._try(f"alerts of policy {policy.name}", lambda policy=policy: checks.keep(policy))  # type: ignore[misc]
+
     def _tokens(self, vault: TokenVault) -> None:
         grants = grants_for([policy.stream for policy in self._policies or ()], self._control.observe())
-        for done in keep_tokens(self._control, vault, _OWNER, grants, int(self._clock())):
+        for done in keep_tokens(self._control, vault, OWNER, grants, int(self._clock())):
             _log.info("%s", done)
 
     def _try(self, what: str, action: Callable[[], None]) -> None:

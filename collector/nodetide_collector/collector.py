@@ -69,8 +69,8 @@ class Collector:
     """Samples this node until it is told to stop.
 
     Args:
-        on_policies: told the policies that apply to this node, at the start and whenever they
-            change, before the first points of theirs; must not block.
+        on_policies: told all policies, those that are suspended or do not apply to this node, too, at the start and
+            whenever they change, before the first points of theirs; must not block.
         registrations: the probes by name; by default all of `nodetide_collector.probes`.
 
     Raises:
@@ -235,7 +235,7 @@ class Collector:
     def _apply(self, policies: Sequence[Policy]) -> None:
         self._streams.apply(policies)
         if self._on_policies is not None:
-            self._on_policies([stream.policy for stream in self._streams])
+            self._on_policies(policies)
 
     def _end(self) -> None:
         self._passes.close()

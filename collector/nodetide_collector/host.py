@@ -11,6 +11,8 @@ from pathlib import Path
 from sys import platform
 from typing import NamedTuple, Protocol
 
+from nodetide_collector.adjtimex import Timex, adjtimex
+
 __all__ = ["OWN_NAMESPACE", "Host", "SelfUsage", "StatVfs", "reason"]
 
 #: Counted where a file of the host's first process cannot be read and our own view had to serve.
@@ -90,6 +92,7 @@ class Host:
         linux: whether the kernel's files are there to be read; elsewhere psutil serves what it can.
         open: opens a file for reading and gives its descriptor.
         statvfs: as `os.statvfs`; may block for ever on a dead network mount.
+        adjtimex: what the kernel says of its clock, which is one for all containers.
         page_size: bytes of a page of memory.
         clock_ticks: per second, the unit of CPU times in ``/proc/stat``.
     """
@@ -101,6 +104,7 @@ class Host:
     linux: bool = platform == "linux"
     open: Callable[[str], int] = field(default=_open, repr=False)
     statvfs: Callable[[bytes], StatVfs] = field(default=_statvfs, repr=False)
+    adjtimex: Callable[[], Timex] = field(default=adjtimex, repr=False)
     page_size: int = field(default_factory=lambda: _sysconf("SC_PAGE_SIZE", 4096))
     clock_ticks: int = field(default_factory=lambda: _sysconf("SC_CLK_TCK", 100))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["DURATION_PATTERN", "format_duration", "parse_duration"]
+__all__ = ["DURATION_PATTERN", "format_about", "format_duration", "parse_duration"]
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
@@ -34,3 +34,15 @@ def format_duration(seconds: int) -> str:
         if seconds % _UNITS[unit] == 0:
             return f"{seconds // _UNITS[unit]}{unit}"
     return f"{seconds}s"
+
+
+def format_about(seconds: int) -> str:
+    """At most two units, rounded up to the smaller one: 5400 -> ``1h30m``, 614400 -> ``7d3h``."""
+    for unit, less in (("d", "h"), ("h", "m"), ("m", "s")):
+        if seconds >= _UNITS[unit]:
+            rounded = -(-seconds // _UNITS[less]) * _UNITS[less]
+            if rounded != seconds:
+                return format_about(rounded)  # it may be a whole one of the next unit now
+            whole, rest = divmod(seconds, _UNITS[unit])
+            return f"{whole}{unit}" + (f"{rest // _UNITS[less]}{less}" if rest else "")
+    return format_duration(seconds)

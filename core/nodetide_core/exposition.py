@@ -1,23 +1,24 @@
-"""Points as Prometheus metric families, named and explained by the catalogue.
+"""Points and alerts as Prometheus metric families, points named and explained by the catalogue.
 
 prometheus_client is imported only when families are made, so that whoever serves none needs none.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from nodetide_core.catalogue import CATALOGUE, Kind, Measurement, prometheus_name
-from nodetide_core.points import Point, SeriesKey, Tags
+from nodetide_core.alerts.model import Phase
+from nodetide_core.alerts.ports import AlertRecord
+from nodetide_core.catalogue import CATALOGUE, Kind, Measurement, label_name, prometheus_name
+from nodetide_core.points import Point, SeriesKey
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-__all__ = ["metric_families"]
+__all__ = ["alert_states", "metric_families"]
 
-_NOT_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
+_PHASES = {Phase.PENDING: 1.0, Phase.FIRING: 2.0}
 
 
 def metric_families(points: Iterable[Point]) -> Iterator[Metric]:
@@ -76,13 +77,30 @@ def _info(measurement: Measurement, points: list[tuple[dict[str, str], Point]]) 
         yield family
 
 
-def _labels(tags: Tags) -> dict[str, str]:
+def alert_states(records: Iterable[AlertRecord]) -> Iterator[Metric]:
+    """The family ``nodetide_alert_state``: alerts that are pending (1) or fire (2), by their labels.
+
+    Of several whose labels come out alike, the one that fires counts.
+    """
+    from prometheus_client.metrics_core import Metric
+
+    found: dict[tuple[tuple[str, str], ...], float] = {}
+    for record in records:
+        value = _PHASES.get(record.state.phase)
+        if value is not None:
+            labels = tuple(sorted(_labels(sorted(record.labels.items())).items()))
+            found[labels] = max(value, found.get(labels, value))
+    if found:
+        family = Metric("nodetide_alert_state", "Alerts of policies: 1 pending, 2 firing.", "gauge")
+        for labels, value in found.items():
+            family.add_sample(family.name, dict(labels), value)
+        yield family
+
+
+def _labels(tags: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Labels of tags; a key that Prometheus does not take is spelled with underscores, and of two
     that come out alike the first counts."""
     labels: dict[str, str] = {}
     for key, value in tags:
-        name = _NOT_A_LABEL.sub("_", key)
-        if name[0].isdigit() or name.startswith("__"):
-            name = f"tag_{name.lstrip('_')}"
-        labels.setdefault(name, value)
+        labels.setdefault(label_name(key), value)
     return labels

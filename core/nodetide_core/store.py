@@ -13,10 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nodetide_core.points import Point, SeriesKey
 from nodetide_core.tiers import DEFAULT_TIERS, Tier, Tiers
+
+if TYPE_CHECKING:  # they ask stores in the words of this file
+    from nodetide_core.alerts.model import AlertKey
+    from nodetide_core.alerts.ports import AlertRecord
 
 __all__ = [
     "Aggregate",
@@ -82,6 +86,7 @@ class RangeQuery:
             may start before ``start``.  For raw, ``1`` with `Aggregate.LAST` gives the samples
             themselves.
         tags: a series qualifies when each of these tags has one of the values.
+        weights: whether `Column.n` matters; where it does not, a store may give ones, if that costs it less.
     """
 
     bucket: str
@@ -93,6 +98,7 @@ class RangeQuery:
     step: int
     aggregate: Aggregate
     tags: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    weights: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +219,10 @@ class StoreReader(Protocol):
 
     async def watermarks(self, bucket: str) -> Mapping[str, int]:
         """By tier name, the time up to which its windows are rolled up."""
+
+    async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
+        """What is remembered of alerts that are pending, fire or ended a moment ago; see
+        `nodetide_core.alerts.ports.AlertMemory`."""
 
     async def ready(self) -> None:
         """Do a real read.

@@ -15,7 +15,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: By the dashboard's file: the module that describes it.
-BOARDS = {"system-metrics-dashboard": "system_metrics"}
+BOARDS = {
+    "system-metrics-dashboard": "system_metrics",
+    "fleet-dashboard": "fleet",
+    "node-dashboard": "node",
+    "nodetide-dashboard": "nodetide",
+    "alerts-dashboard": "alerts",
+}
 
 
 def render(name: str) -> str:

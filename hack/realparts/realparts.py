@@ -2,7 +2,7 @@
 
     python hack/realparts/realparts.py                    get every part
     python hack/realparts/realparts.py telegraf           get the named ones
-    python hack/realparts/realparts.py --group metrics    or a group: metrics, cluster, images
+    python hack/realparts/realparts.py --group metrics    or a group: metrics, cluster, node, images
     python hack/realparts/realparts.py --list             name, version, present or not, path
 
 What is built or unpacked is kept, by version, under $NODETIDE_CACHE, else

@@ -4,7 +4,8 @@
     python hack/realparts/serve.py influxd prometheus alertmanager cluster
 
 Says how to reach each. Data and logs are in a new folder, removed at the end, or in --folder,
-which must be empty, and stays. `cluster` is a control plane with kwok.
+which must be empty, and stays. `cluster` is a control plane with kwok; `node` one with a real
+node, with the project's images on it, and needs root.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from servers import PartMissing, StartFailed, alertmanager, control_plane, influxd, kwok, prometheus
+from servers import (
+    PartMissing,
+    StartFailed,
+    alertmanager,
+    control_plane,
+    image_archives,
+    influxd,
+    kwok,
+    prometheus,
+    real_node,
+    recipes,
+)
 
 
 def _influxd(stack: ExitStack, folder: Path) -> str:
@@ -31,11 +43,19 @@ def _cluster(stack: ExitStack, folder: Path) -> str:
     return f"{plane.url}  KUBECONFIG={plane.kubeconfig}"
 
 
+def _node(stack: ExitStack, folder: Path) -> str:
+    archives = image_archives(recipes.all_of_the_chart())
+    node = stack.enter_context(real_node(folder))
+    node.load(*archives)
+    return f"{node.plane.url}  KUBECONFIG={node.plane.kubeconfig}"
+
+
 _SERVERS: Mapping[str, Callable[[ExitStack, Path], str]] = {
     "influxd": _influxd,
     "prometheus": lambda stack, folder: stack.enter_context(prometheus(folder)).url,
     "alertmanager": lambda stack, folder: stack.enter_context(alertmanager(folder)).url,
     "cluster": _cluster,
+    "node": _node,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nodetide_core.policy import API_VERSION, KIND
 from nodetide_operator.apiserver import ApiClient, Apiserver, ClusterError, ClusterRefused
-from nodetide_operator.statuses import Notice
+from nodetide_operator.outcomes import Notice
 from nodetide_operator.world import PolicyObject
 
 __all__ = ["Cluster", "Listed"]
@@ -105,6 +105,19 @@ class Cluster:
         data = ((found or {}).get("data") or {}).get(key)
         return None if data is None else base64.b64decode(data).decode("ascii", "replace").strip()
 
+    def secret_data(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Of a Secret of any namespace, by key, as text; None where there is none.
+
+        Raises:
+            ClusterUnavailable, ClusterRefused
+        """
+        found = self._server.call("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}", absent=(404,))
+        if found is None:
+            return None
+        return {
+            key: base64.b64decode(value).decode("utf-8", "replace") for key, value in (found.get("data") or {}).items()
+        }
+
     def put_secret(self, name: str, key: str, value: str) -> None:
         packed = base64.b64encode(value.encode()).decode()
         exists = self._server.call("GET", self._own("secrets", name), absent=(404,)) is not None
@@ -141,6 +154,7 @@ class Cluster:
 
     def _put(self, kind: str, name: str, body: Mapping[str, Any], *, exists: bool, hide: Sequence[str] = ()) -> None:
         if exists:
-            self._server.call("PATCH", self._own(kind, name), body, hide=hide)
+            # Its labels are whoever's made it: the chart's, whose next upgrade would be refused otherwise.
+            self._server.call("PATCH", self._own(kind, name), {**body, "metadata": {"name": name}}, hide=hide)
         else:
             self._server.call("POST", self._own(kind), body, hide=hide)

@@ -114,6 +114,8 @@ class _Run:
                 clusterwide=not self.namespaces,
                 namespaces=self.namespaces,
                 stop_flag=self._kopf_stop,
+                # For peers, of which it has none. Kopf's own would be named after the user, who has no name in a pod.
+                identity="nodetide-operator",  # type: ignore[arg-type]
             )
         finally:
             # Kopf leaves a thread that waits for it, and for which the loop would wait for ever.
@@ -133,6 +135,8 @@ def _settings() -> kopf.OperatorSettings:
     # Watching is no reason to kill the process, however it ends.
     settings.process.ultimate_exiting_timeout = None
     settings.posting.enabled = False
+    # Each object's events have a worker, which else waits for five seconds for the next: a burst of nodes, as many.
+    settings.queueing.idle_timeout = 0.5
     # Which kinds and namespaces there are is known beforehand, and watching for more needs rights.
     settings.scanning.disabled = True
     return settings

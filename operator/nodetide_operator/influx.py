@@ -12,7 +12,15 @@ from nodetide_core.store import Stream
 from nodetide_core.stores.influx.authorizations import TokenVault, keep_tokens
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.desired import task_name
-from nodetide_core.stores.influx.planning import Action, Observed, plan, streams_of, sweep
+from nodetide_core.stores.influx.planning import (
+    Action,
+    CreateTask,
+    DeleteTask,
+    Observed,
+    plan,
+    streams_of,
+    sweep,
+)
 from nodetide_core.stores.influx.tokens import grants_for
 from nodetide_operator.judging import Judged
 from nodetide_operator.outcomes import Outcome, SeenPart
@@ -21,6 +29,11 @@ from nodetide_operator.world import Key
 __all__ = ["Influx"]
 
 _log = logging.getLogger(__name__)
+
+_NO_TASKS_SHOWN = (
+    "InfluxDB does not show a task that was made: the operator's token may not read tasks (`read tasks`), so none is "
+    "made; rollups go on while the operator runs"
+)
 
 
 class Influx:
@@ -53,6 +66,8 @@ class Influx:
         self._observed = Observed({}, ())
         self._unknown: tuple[Stream, ...] = ()
         self._left: frozenset[Key] = frozenset()
+        #: Whether InfluxDB shows tasks to this token; None until some were shown, or should have been.
+        self._shows_tasks: bool | None = None
         self.problem = ""
 
     def reconcile(
@@ -76,6 +91,7 @@ class Influx:
         try:
             # First, so that what a dead policy leaves is gone before another takes its place.
             observed = self._sweep(dead, self._control.observe())
+            self._shows_tasks = True if observed.tasks else None
             outcomes, changed = self._ensure(good, observed, dead)
             if changed:
                 observed = self._control.observe()
@@ -83,15 +99,16 @@ class Influx:
             return dict.fromkeys(good, Outcome(unreachable=str(error)))
         self._observed = observed
         mine = [stream for stream in streams_of(observed) if stream.owner == self._owner]
-        self._unknown = tuple(stream for stream in mine if not known(stream.name))
+        wrong = {item.stream_name for item in judged.values() if not item.good}
+        self._unknown = tuple(stream for stream in mine if stream.name in wrong or not known(stream.name))
         for key in changed:
             if outcomes[key] == Outcome():
                 outcomes[key] = _checked(good[key], observed, dead)
         return {key: replace(found, parts=tuple(_parts(good[key], observed))) for key, found in outcomes.items()}
 
     def tokens(self, vault: TokenVault, streams: Iterable[Stream], now: int) -> Sequence[str]:
-        """Keep the tokens of collectors and the API for these streams, as `reconcile` has seen their buckets, and for
-        those of which nothing was known then.
+        """Keep the tokens of collectors and the API for these streams, as `reconcile` has seen their buckets, for
+        those of which nothing was known then, and for those whose policy was wrong, which nodes go on with.
 
         Returns:
             What was done, for people.
@@ -140,8 +157,23 @@ class Influx:
 
     def _carry_out(self, actions: Iterable[Action]) -> None:
         for action in actions:
-            self._control.apply([action])
+            if isinstance(action, CreateTask):
+                self._make_task(action)
+            else:
+                self._control.apply([action])
             _log.info("%s", action)
+
+    def _make_task(self, action: CreateTask) -> None:
+        """To a token that may not read tasks InfluxDB shows none, and refuses nothing: whoever believes that makes
+        each of them again and again."""
+        if self._shows_tasks is False:
+            raise StoreRejected(_NO_TASKS_SHOWN)
+        (id,) = self._control.apply([action])
+        if self._shows_tasks is None:
+            self._shows_tasks = bool(self._control.observe().tasks)
+            if not self._shows_tasks:
+                self._control.apply([DeleteTask(id, action.task.name)])
+                raise StoreRejected(_NO_TASKS_SHOWN)
 
 
 def _checked(item: Judged, observed: Observed, dead: Callable[[Stream], bool]) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from nodetide_core.alerts.notify.health import Health
 from nodetide_operator.outcomes import Downsampling
 from nodetide_operator.world import Key
 
@@ -47,6 +48,21 @@ class Metrics:
             "nodetide_operator_rollup_behind_windows", "Windows that are due and not rolled up.", ["bucket", "tier"],
             registry=self._registry,
         )  # fmt: skip
+        self._alerts = Gauge(
+            "nodetide_operator_alerts", "Alerts, of each series and severity one.", ["state"], registry=self._registry
+        )
+        self._notifications = Counter(
+            "nodetide_operator_notifications",
+            "Messages to receivers that were taken (sent), refused or missed (over before they could be told), and "
+            "requests that failed.",
+            ["bucket", "receiver", "result"],
+            registry=self._registry,
+        )
+        self._receiver_failing = Gauge(
+            "nodetide_operator_receiver_failing", "Whether a receiver takes no messages.", ["bucket", "receiver"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._notified: dict[tuple[str, str, str], int] = {}
 
     def turned(self, loop: str, result: str, seconds: float) -> None:
         self._turns.labels(loop, result).inc()
@@ -72,6 +88,25 @@ class Metrics:
         for bucket, found in downsampling.items():
             for tier, behind in found.behind.items():
                 self._behind.labels(bucket, tier).set(behind)
+
+    def alerts(self, pending: int, firing: int, receivers: Mapping[tuple[str, str], Health]) -> None:
+        """
+        Args:
+            receivers: by raw bucket and name.
+        """
+        self._alerts.labels("pending").set(pending)
+        self._alerts.labels("firing").set(firing)
+        self._receiver_failing.clear()
+        notified: dict[tuple[str, str, str], int] = {}
+        for (bucket, name), health in receivers.items():
+            self._receiver_failing.labels(bucket, name).set(not health.ok)
+            counts = {"sent": health.sent, "failed": health.failed, "refused": health.refused, "missed": health.missed}
+            for result, count in counts.items():
+                before = self._notified.get((bucket, name, result), 0)
+                # A receiver that went and came again counts anew.
+                self._notifications.labels(bucket, name, result).inc(count - before if count >= before else count)
+                notified[bucket, name, result] = count
+        self._notified = notified
 
     def text(self) -> bytes:
         """In Prometheus' text format."""

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Downsampling", "NodeCounts", "Outcome", "SeenPart"]
+__all__ = ["Downsampling", "NodeCounts", "Notice", "Outcome", "SeenChecks", "SeenPart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is worth a Kubernetes Event.
+
+    Attributes:
+        warning: whether a person has something to do.
+    """
+
+    warning: bool
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +40,20 @@ class SeenPart:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenChecks:
+    """Alerts that InfluxDB evaluates.
+
+    Attributes:
+        checks, rules: how many there are to be.
+        problem: what is not as the policy has it, or fails; empty where nothing is.
+    """
+
+    checks: int = 0
+    rules: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a policy stands in InfluxDB.
 
@@ -35,12 +62,14 @@ class Outcome:
         refused: why what the policy wants is not so; empty where it is.
         loses: whether that is because points would be lost.
         parts: empty where they are not known.
+        checks: None where it has none in InfluxDB, or nothing is known of them.
     """
 
     unreachable: str = ""
     refused: str = ""
     loses: bool = False
     parts: tuple[SeenPart, ...] = ()
+    checks: SeenChecks | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The operator as a whole: a watch, a loop that reconciles, one that rolls up, and a server for probes."""
+"""The operator as a whole: a watch, loops that reconcile, roll up and evaluate alerts, and a server for probes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Mapping
 
 from nodetide_core.stores.influx.caller import connect as connect_influx
+from nodetide_core.stores.influx.checks.keeping import ChecksKeeper
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.store import InfluxStore
+from nodetide_operator.alert_news import AlertsNews
+from nodetide_operator.alerting import Alerting, Charge
 from nodetide_operator.apiserver import ClusterError, connect
+from nodetide_operator.checks import Checks
 from nodetide_operator.cluster import Cluster
 from nodetide_operator.config import OperatorConfig
 from nodetide_operator.handlers import Watch
 from nodetide_operator.influx import Influx
-from nodetide_operator.knowledge import Knowledge
+from nodetide_operator.knowledge import Knowledge, Shared
 from nodetide_operator.loops import Loop
 from nodetide_operator.metrics import Metrics
+from nodetide_operator.receiver_secrets import ReceiverSecrets
 from nodetide_operator.reconciling import Reconciler
 from nodetide_operator.rollups import Rollups
 from nodetide_operator.serving import Server
@@ -30,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 #: Seconds that a loop may take to end.
 _END = 10.0
+#: Seconds that receivers of alerts may take to end.
+_PARTING = 3.0
 #: Seconds within which a watch has begun, mostly.
 _BEGUN = 2.0
 #: Seconds after which what failed is tried again at the latest.
@@ -48,19 +56,28 @@ class Operator:
         self._metrics = Metrics()
         self._reconcile = Loop("reconcile", self._reconcile_turn, interval=config.resync, settle=config.settle)
         self._roll = Loop("rollup", self._rollup_turn, interval=config.rollup_interval)
+        self._alert = Loop("alerts", lambda _: self._alerts_turn(), interval=_LONGEST)
         self._knowledge = Knowledge(self._reconcile.wake)
+        charge = Shared(Charge(), self._alert.wake)
+        news: Shared[Mapping[Key, AlertsNews]] = Shared({}, self._reconcile.wake)
         self._world = World(self._reconcile.wake)
         self._caller = connect_influx(config.influx, config.influx.timeout)
         self._store = InfluxStore(config.influx, owner=config.owner)
         cluster = Cluster(connect(), config.namespace)
+        secrets = ReceiverSecrets(cluster)
+        control = Control(self._caller, config.influx.org)
         self._reconciler = Reconciler(
             config,
             cluster,
-            Influx(Control(self._caller, config.influx.org), config.owner, config.watches),
+            Influx(control, config.owner, config.watches),
             vault=SecretVault(cluster, config.token_prefix),
             world=self._world,
             knowledge=self._knowledge,
+            charge=charge,
+            alerts=news,
+            checks=Checks(ChecksKeeper(self._caller, control.organization), config.owner, config.watches, secrets),
         )
+        self._alerting = Alerting(self._store, secrets, charge, news, cluster=config.cluster)
         self._rollups = Rollups(self._store, self._knowledge)
         self._watch = Watch(self._world, self._distrust)
         self._known: set[Key] = set()
@@ -82,17 +99,22 @@ class Operator:
         """Until ``stopping`` is set."""
         self._reconcile.start()
         self._roll.start()
+        self._alert.start()
         self._server.start()
         try:
             stopping.wait()
         finally:
-            for loop in (self._reconcile, self._roll):
+            for loop in (self._reconcile, self._roll, self._alert):
                 loop.end()
+            # First, so that what receivers have taken is remembered.
+            self._alerting.end(_PARTING)
             # What is rolled up may take minutes; given up, it is done at the next start.
             self._rollups.end()
             self._store.close()
             self._watch.stop(_END)
             self._roll.stop(_END)
+            if self._alert.stop(_END):
+                self._alerting.close()
             # A turn under way is not broken off: it would tell of an InfluxDB that does not answer.
             if self._reconcile.stop(_END):
                 self._caller.end()
@@ -154,6 +176,18 @@ class Operator:
         self._metrics.turned("rollup", "failed" if self._rollups.failure else "ok", time.monotonic() - began)
         return 0.0 if more else None
 
+    def _alerts_turn(self) -> float:
+        began, before = time.monotonic(), self._alerting.outage
+        after = self._alerting.turn()
+        outage = self._alerting.outage
+        if outage and not before:
+            _log.error("alerts cannot be evaluated: %s", outage)
+        elif before and not outage:
+            _log.info("alerts are evaluated again")
+        self._metrics.alerts(self._alerting.pending, self._alerting.firing, self._alerting.receivers)
+        self._metrics.turned("alerts", "failed" if outage else "ok", time.monotonic() - began)
+        return after
+
     def _tell(self, problem: str) -> None:
         if problem and problem != self._told:
             _log.error("%s", problem)
@@ -167,9 +201,10 @@ class Operator:
         wrong = []
         if self._reconcile.idle > limit:
             wrong.append(f"reconciling has not come round for {self._reconcile.idle:.0f} s")
-        # Rolling up may take many minutes, all of it in calls that end in time.
-        if not self._roll.alive:
-            wrong.append("rolling up has ended")
+        # These may take many minutes, all of it in calls that end in time.
+        for loop, ended in ((self._roll, "rolling up has ended"), (self._alert, "evaluating alerts has ended")):
+            if not loop.alive:
+                wrong.append(ended)
         if self._world.overdue > limit:
             wrong.append(f"watches have not told for {self._world.overdue:.0f} s of what lists show")
         return wrong
@@ -180,5 +215,6 @@ class Operator:
     def _metrics_text(self) -> bytes:
         self._metrics.idle("reconcile", self._reconcile.idle)
         self._metrics.idle("rollup", self._roll.idle)
+        self._metrics.idle("alerts", self._alert.idle)
         self._metrics.watching(self._watch.running)
         return self._metrics.text()

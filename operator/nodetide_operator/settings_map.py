@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from nodetide_core.errors import NodetideError
 from nodetide_core.policy import Policy
 from nodetide_core.policy.nodes import render_nodes
 
-__all__ = ["TooLarge", "same_content", "settings_content"]
+__all__ = ["TooLarge", "same_content", "settings_content", "settings_document", "version_of"]
 
 #: Bytes past which the document is compressed; people cannot read it then, but it fits.
 _PLAIN = 512 * 1024
@@ -43,6 +44,18 @@ def settings_content(
             "node labels (spec.collection.nodeLabels), or select nodes by fewer policies"
         )
     return {"binaryData": {"settings.json.gz": packed}}
+
+
+def settings_document(content: Mapping[str, Any] | None) -> Any:
+    """What a ConfigMap holds; None where that is nothing, or nothing that can be read."""
+    found = content or {}
+    try:
+        if "settings.json" in (found.get("data") or {}):
+            return json.loads(found["data"]["settings.json"])
+        packed = (found.get("binaryData") or {}).get("settings.json.gz")
+        return None if packed is None else json.loads(gzip.decompress(base64.b64decode(packed)))
+    except (ValueError, EOFError, OSError, TypeError, zlib.error):
+        return None
 
 
 def same_content(found: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nodetide_core.durations import format_duration
+from nodetide_core.durations import format_about, format_duration
 from nodetide_core.policy import LOSS_HINT
+from nodetide_operator.alert_news import AlertsNews, alert_notices, alert_status, alerts_ready
+from nodetide_operator.checks import checks_ready
 from nodetide_operator.judging import Judged
-from nodetide_operator.outcomes import Downsampling, NodeCounts, Outcome
+from nodetide_operator.outcomes import Downsampling, NodeCounts, Notice, Outcome
 
 __all__ = ["Notice", "notices", "status_of"]
 
@@ -30,24 +32,12 @@ class _Condition:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What is worth a Kubernetes Event.
-
-    Attributes:
-        warning: whether a person has something to do.
-    """
-
-    warning: bool
-    reason: str
-    message: str
-
-
 def status_of(
     judged: Judged,
     outcome: Outcome | None,
     downsampling: Downsampling | None,
     nodes: NodeCounts | None,
+    alerts: AlertsNews | None = None,
     *,
     shared: str = "",
     now: str,
@@ -56,13 +46,13 @@ def status_of(
 
     Args:
         outcome: None where the policy cannot be carried out.
-        downsampling, nodes: None where they are not known yet.
+        downsampling, nodes, alerts: None where they are not known yet.
         shared: what failed that all policies share; empty where nothing did.
         now: RFC 3339, for conditions that change.
     """
     before = judged.object.status
     found: Status = {"observedGeneration": judged.object.generation}
-    conditions = list(_conditions(judged, outcome, downsampling, shared))
+    conditions = list(_conditions(judged, outcome, downsampling, alerts, shared))
     found["conditions"] = [_rendered(item, before, judged.object.generation, now) for item in conditions]
     parts = outcome.parts if outcome is not None else ()
     if parts:
@@ -80,7 +70,7 @@ def status_of(
         # While InfluxDB cannot be asked, what was seen last is better than nothing.
         found |= {name: before[name] for name in ("buckets", "tasks") if name in before}
     if judged.good and downsampling is not None:
-        found["lag"] = format_duration(max((_rounded(tier, downsampling) for tier in downsampling.behind), default=0))
+        found["lag"] = format_about(max((_rounded(tier, downsampling) for tier in downsampling.behind), default=0))
     if judged.good and nodes is not None:
         found["nodes"] = {
             "matched": nodes.matched,
@@ -89,6 +79,8 @@ def status_of(
             "overBudget": nodes.over_budget,
             "summary": f"{nodes.applied}/{nodes.matched}",
         }
+    if _has_alerts(judged) or (alerts is not None and alerts.alerts):
+        found |= alert_status(alerts, before)
     return found
 
 
@@ -105,11 +97,17 @@ def notices(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Notice]
             found.append(Notice(bad, item["reason"], item["message"]))
         elif item["type"] == "DownsamplingUpToDate" and bad:
             found.append(Notice(item["reason"] == "RollupFailed", item["reason"], item["message"]))
-    return found
+        elif item["type"] == "AlertsReady" and bad:
+            found.append(Notice(True, item["reason"], item["message"]))
+    return found + alert_notices(before, after)
 
 
 def _conditions(
-    judged: Judged, outcome: Outcome | None, downsampling: Downsampling | None, shared: str
+    judged: Judged,
+    outcome: Outcome | None,
+    downsampling: Downsampling | None,
+    alerts: AlertsNews | None,
+    shared: str,
 ) -> Iterator[_Condition]:
     accepted = _accepted(judged)
     conflicted = _conflicted(judged)
@@ -126,8 +124,14 @@ def _conditions(
         yield _Condition("Ready", "True", "InEffect", "The policy is in effect.")
     yield from (accepted, conflicted, reachable, reconciled)
     yield _downsampled(judged, downsampling)
-    if judged.policy is not None and judged.policy.alerts:
-        yield _Condition("AlertsReady", "False", "NotEvaluated", "This version does not evaluate alerts yet.")
+    if _has_alerts(judged) or (alerts is not None and alerts.alerts):
+        by_influxdb = judged.policy is not None and judged.policy.alert_engine == "influxdb"
+        ready = (
+            checks_ready(outcome.checks if outcome is not None else None)
+            if by_influxdb
+            else alerts_ready(alerts, as_before=not judged.good)
+        )
+        yield _Condition("AlertsReady", *ready)
 
 
 def _accepted(judged: Judged) -> _Condition:
@@ -175,15 +179,19 @@ def _downsampled(judged: Judged, downsampling: Downsampling | None) -> _Conditio
         return _Condition(kind, "False", "RollupFailed", downsampling.error)
     late = {tier: _rounded(tier, downsampling) for tier, behind in downsampling.behind.items() if behind > 0}
     if late:
-        told = ", ".join(f"{tier} by up to {format_duration(lag)}" for tier, lag in late.items())
+        told = ", ".join(f"{tier} by up to {format_about(lag)}" for tier, lag in late.items())
         return _Condition(kind, "False", "Backfilling", f"Tiers are being filled; behind: {told}.")
     return _Condition(kind, "True", "UpToDate", "Every window that has ended is rolled up.")
+
+
+def _has_alerts(judged: Judged) -> bool:
+    return bool(judged.object.spec.get("alerts") if judged.policy is None else judged.policy.alerts)
 
 
 def _lag(tier: str, downsampling: Downsampling | None) -> dict[str, str]:
     if downsampling is None or tier not in downsampling.behind:
         return {}
-    return {"lag": format_duration(_rounded(tier, downsampling))}
+    return {"lag": format_about(_rounded(tier, downsampling))}
 
 
 def _rounded(tier: str, downsampling: Downsampling) -> int:

@@ -8,10 +8,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from nodetide_core.policy.nodes import collected_hash
+from nodetide_operator.alert_news import AlertsNews
 from nodetide_operator.apiserver import ClusterError, ClusterRefused
 from nodetide_operator.cluster import Cluster
 from nodetide_operator.judging import Judged
-from nodetide_operator.knowledge import Knowledge, Known
+from nodetide_operator.knowledge import Knowledge, Known, Shared
 from nodetide_operator.node_counts import Matches, count_nodes
 from nodetide_operator.outcomes import NodeCounts, Outcome
 from nodetide_operator.statuses import notices, status_of
@@ -41,10 +42,18 @@ class Teller:
         clock: Unix seconds.
     """
 
-    def __init__(self, cluster: Cluster, world: World, knowledge: Knowledge, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        world: World,
+        knowledge: Knowledge,
+        alerts: Shared[Mapping[Key, AlertsNews]],
+        clock: Callable[[], float],
+    ) -> None:
         self._cluster = cluster
         self._world = world
         self._knowledge = knowledge
+        self._alerts = alerts
         self._clock = clock
 
     def tell(
@@ -60,7 +69,7 @@ class Teller:
             nodes: labels by name.
             shared: what failed that all policies share; empty where nothing did.
         """
-        known = self._knowledge.get()
+        known, alerts = self._knowledge.get(), self._alerts.get()
         matches = Matches(nodes)
         now = datetime.fromtimestamp(self._clock(), timezone.utc)
         told = Told()
@@ -71,6 +80,7 @@ class Teller:
                 outcomes.get(key),
                 known.downsampling.get(item.stream.bucket) if item.stream else None,
                 _nodes(item, matches, known),
+                alerts.get(key),
                 shared=shared,
                 now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             )

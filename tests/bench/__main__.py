@@ -23,10 +23,12 @@ BENCHES = (
     "once",
     "agent",
     "store",
+    "alerts",
     "influx_write",
     "influx_read",
     "influx_api",
     "influx_rollup",
+    "influx_alerts",
     "operator_scale",
 )
 LONG = ("influx_cost", "influx_disk", "fleet")

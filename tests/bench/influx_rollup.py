@@ -19,7 +19,7 @@ from nodetide_core.stores.influx.caller import Caller, connect
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.due import Run
-from nodetide_core.stores.influx.flux import run_text
+from nodetide_core.stores.influx.flux import run_text, task_text
 from nodetide_core.stores.influx.making import Maker
 from nodetide_core.stores.influx.state import StateKeeper
 from nodetide_core.stores.influx.store import InfluxStore
@@ -70,10 +70,9 @@ def _windows(server: InfluxServer, caller: Caller, tier: Tier, start: int, stop:
 def _idle(server: InfluxServer, caller: Caller, tier: Tier, stop: int) -> Figure:
     """A run of the task that finds its window claimed."""
     StateKeeper(caller, server.org).claim(STREAM, tier, stop)
-    task = next(task for task in Control(caller, server.org).tasks() if tier.bucket(STREAM.bucket) in task.task.name)
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(stop))
     path, times = f"/api/v2/query?org={quote(server.org)}", 20
-    query = {"query": task.task.flux, "now": now}
+    query = {"query": task_text(STREAM, tier, CATALOGUE, name="as the task"), "now": now}
     used = _cpu_of(server, lambda: [server.call("POST", path, query) for _ in range(times)])
     return Figure("CPU of influxd for a run of a task that upkeep has relieved", "ms", used / times * 1e3)
 

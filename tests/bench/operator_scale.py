@@ -96,7 +96,7 @@ def _run(policies: int) -> _Run:
         command = [sys.executable, "-m", "nodetide", "operate"]
         with running(command, env=environment, cwd=folder) as process:
             memory = _Peak(process.pid)
-            _until(lambda: _ready(plane) == policies)
+            _until(lambda: _ready(plane) == policies, every=2.0)
             ready, cpu = time.monotonic() - began, cpu_seconds(process.pid)
             influx_after, kube_after = _influx_requests(influx), _kube_requests(plane)
             edit = _edited(plane, influx, policies)

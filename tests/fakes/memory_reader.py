@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from nodetide_core.alerts.model import AlertKey
+from nodetide_core.alerts.ports import AlertRecord
 from nodetide_core.catalogue import CATALOGUE, Kind
 from nodetide_core.points import Point, SeriesKey, tag
 from nodetide_core.rollup import (
@@ -32,6 +34,7 @@ class MemoryReader:
         failure: raised by every question while set.
         gate: every question but `streams` waits for it.
         complete: watermarks that differ from "every window that has ended", by tier name.
+        records: what is remembered of alerts, by bucket.
     """
 
     def __init__(self, now: int, streams: Sequence[Stream] = (Stream("system-metrics", "system-metrics"),)) -> None:
@@ -45,6 +48,7 @@ class MemoryReader:
         self.gate = asyncio.Event()
         self.gate.set()
         self.complete: dict[str, int] = {}
+        self.records: dict[str, dict[AlertKey, AlertRecord]] = {}
 
     def add(self, *points: Point, bucket: str = "system-metrics") -> None:
         self.points[bucket] += points
@@ -86,6 +90,10 @@ class MemoryReader:
         stream = self._stream(bucket)
         ended = {tier.name: align_down(self.now, tier.window) for tier in stream.tiers.rollups}
         return ended | self.complete
+
+    async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
+        await self._asked("alerts")
+        return self.records.get(bucket, {})
 
     async def latest(self, bucket: str, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
         await self._asked("latest")

@@ -217,6 +217,10 @@ _GAUGES: tuple[tuple[str, str, float], ...] = (
     ("sockstat.sockets_used", "node_sockstat_sockets_used", 100),
     ("sockstat.tcp_alloc", "node_sockstat_TCP_alloc", 50),
     ("processes.total_threads", "node_processes_threads", 200),
+    ("timex.offset", "node_timex_offset_seconds", 0.01),
+    ("timex.estimated_error", "node_timex_estimated_error_seconds", 0.01),
+    ("timex.max_error", "node_timex_maxerror_seconds", 0.01),
+    ("timex.sync_status", "node_timex_sync_status", 0),
 )
 
 

@@ -39,12 +39,15 @@ pytestmark = pytest.mark.peer
 
 NeedsParts = Callable[..., None]
 VERSION_COMMANDS = {
+    "busybox": ["--help"],
+    "containerd-shim-runc-v2": ["-v"],
     "docker-compose": ["version"],
     "helm": ["version"],
     "influxd": ["version"],
+    "ip": ["-V"],
     "kubectl": ["version", "--client"],
 }
-NO_PROGRAMS = ("python-base",)
+NO_PROGRAMS = ("python-base", "cni-plugins", "pause")
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from nodetide.alert_words import alert_words
+from nodetide.checks import LocalChecks
 from nodetide.exits import Exit
 from nodetide.influx import store_config
+from nodetide.secret_files import secret_files
+from nodetide_core.alerts.prometheus import policy_rules
+from nodetide_core.alerts.prometheus_text import rule_file, rule_objects
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.durations import format_duration
 from nodetide_core.errors import LossRefused, PolicyError, Problem, StoreRejected
 from nodetide_core.policy import LOSS_HINT, Policy, default_policy, load_policies
 from nodetide_core.settings import Loaded
 from nodetide_core.stores.influx.caller import connect
+from nodetide_core.stores.influx.checks.keeping import Planned
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.desired import desired
 from nodetide_core.stores.influx.planning import Action, Observed, loss
 from nodetide_core.stores.influx.planning import plan as plan_actions
 from nodetide_core.tiers import describe
 
-__all__ = ["apply", "plan", "validate"]
+__all__ = ["apply", "plan", "render", "validate"]
 
 
 def validate(paths: Iterable[Path]) -> Exit:
@@ -31,7 +38,7 @@ def validate(paths: Iterable[Path]) -> Exit:
     for path in paths:
         try:
             for policy in load_policies(path):
-                print(f"{path}: {summary(policy)}")
+                print(f"{path}: {summary(policy, time.time())}")
         except PolicyError as error:
             outcome = Exit.FAILED
             for problem in error.problems:
@@ -46,23 +53,39 @@ def _place(path: Path, problem: Problem) -> str:
     return f"{folder}/{problem}" if named and problem.path else f"{path}: {problem}"
 
 
-def summary(policy: Policy) -> str:
-    """One line for people."""
+def summary(policy: Policy, now: float) -> str:
+    """One line for people.
+
+    Args:
+        now: Unix seconds.
+    """
     collection = policy.collection
     every = format_duration(collection.interval)
-    alerts = f", {len(policy.alerts)} alerts" if policy.alerts else ""
     return (
         f"{policy.name} is valid: {len(collection.groups)} groups every {every}, "
-        f"bucket {policy.storage.bucket} ({describe(policy.storage.tiers)}){alerts}"
+        f"bucket {policy.storage.bucket} ({describe(policy.storage.tiers)}){alert_words(policy, now)}"
     )
+
+
+def render(paths: Sequence[Path], *, objects: bool) -> Exit:
+    """Prints the alerts of policies as rules of Prometheus, and says what of them is not there.
+
+    Args:
+        objects: as objects of the Prometheus operator, not as a file.
+    """
+    rules = [policy_rules(policy) for path in paths for policy in load_policies(path)]
+    print(rule_objects(rules) if objects else rule_file(rules), end="")
+    for text in (text for one in rules for text in one.missing):
+        print(f"warning: {text}", file=sys.stderr)
+    return Exit.OK
 
 
 def plan(paths: Sequence[Path], loaded: Loaded) -> Exit:
     """Prints what `apply` would do, and what of it loses data."""
     policies = _policies(paths, loaded)
-    with _control(loaded) as control:
+    with _control(loaded) as (control, checks):
         observed = control.observe()
-    outcomes = [_print_plan(policy, observed) for policy in policies]
+        outcomes = [_print_plan(policy, observed, checks) for policy in policies]
     return Exit.OK if all(outcomes) else Exit.FAILED
 
 
@@ -70,19 +93,25 @@ def apply(paths: Sequence[Path], loaded: Loaded) -> Exit:
     """Carries out the plan of every policy; one that is refused does not keep the others from theirs."""
     policies = _policies(paths, loaded)
     outcome = Exit.OK
-    with _control(loaded) as control:
+    with _control(loaded) as (control, checks):
         for policy in policies:
             try:
                 actions = _actions(policy, control.observe())
                 for action in actions:
                     control.apply([action])
                     print(f"{policy.name}: {action}", flush=True)
+                planned = checks.plan(policy)
+                for change in planned.changes:
+                    checks.apply(change)
+                    print(f"{policy.name}: {change}", flush=True)
             except StoreRejected as error:
                 outcome = Exit.FAILED
                 hint = f"; {_annotation(policy)}" if isinstance(error, LossRefused) else ""
                 print(f"{policy.name}: refused: {error}{hint}", file=sys.stderr)
             else:
-                print(f"{policy.name}: {'done' if actions else 'nothing to do'}", flush=True)
+                print(f"{policy.name}: {'done' if actions or planned.changes else 'nothing to do'}", flush=True)
+                if not _print_troubles(policy, planned):
+                    outcome = Exit.FAILED
     return outcome
 
 
@@ -96,11 +125,12 @@ def _policies(paths: Sequence[Path], loaded: Loaded) -> list[Policy]:
 
 
 @contextmanager
-def _control(loaded: Loaded) -> Iterator[Control]:
+def _control(loaded: Loaded) -> Iterator[tuple[Control, LocalChecks]]:
     config = store_config(loaded)
     caller = connect(config, config.timeout)
+    control = Control(caller, config.org)
     try:
-        yield Control(caller, config.org)
+        yield control, LocalChecks(caller, control, secret_files(loaded.settings.secrets_dir))
     finally:
         caller.close()
 
@@ -110,10 +140,11 @@ def _actions(policy: Policy, observed: Observed, *, lose: bool | None = None) ->
     return plan_actions([stream], desired([stream], CATALOGUE), observed)
 
 
-def _print_plan(policy: Policy, observed: Observed) -> bool:
+def _print_plan(policy: Policy, observed: Observed, checks: LocalChecks) -> bool:
     """Whether `apply` would do it."""
     try:
         actions = _actions(policy, observed, lose=True)
+        planned = checks.plan(policy)
     except StoreRejected as error:
         print(f"{policy.name}: refused: {error}", file=sys.stderr)
         return False
@@ -122,12 +153,22 @@ def _print_plan(policy: Policy, observed: Observed) -> bool:
         lost = loss(action)
         losses += lost is not None
         print(f"{policy.name}: {action}" + (f"  (LOSES {lost})" if lost else ""))
-    if not actions:
+    for change in planned.changes:
+        print(f"{policy.name}: {change}")
+    if not actions and not planned.changes:
         print(f"{policy.name}: nothing to do")
+    whole = _print_troubles(policy, planned)
     if losses and not policy.stream.allow_data_loss:
         print(f"{policy.name}: refused, for it loses data; {_annotation(policy)}", file=sys.stderr)
         return False
-    return True
+    return whole
+
+
+def _print_troubles(policy: Policy, planned: Planned) -> bool:
+    """Whether there are none."""
+    for trouble in planned.wanted.troubles:
+        print(f"{policy.name}: {trouble}", file=sys.stderr)
+    return not planned.wanted.troubles
 
 
 def _annotation(policy: Policy) -> str:

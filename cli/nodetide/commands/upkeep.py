@@ -6,11 +6,14 @@ import argparse
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from nodetide.alerting import Alerting
+from nodetide.checks import LocalChecks
 from nodetide.composing import on_signals
 from nodetide.exits import Exit
 from nodetide.influx import store_config
 from nodetide.keeping import Keeper
 from nodetide.logs import announce_settings
+from nodetide.secret_files import secret_files
 from nodetide.vault import FileVault
 from nodetide_collector.policies import PolicySource
 from nodetide_core.settings import Loaded
@@ -22,6 +25,8 @@ __all__ = ["main"]
 
 #: Seconds between two turns.
 _EVERY = 5.0
+#: Seconds that the end waits for an evaluation and for receivers.
+_PATIENCE = 5.0
 
 
 def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
@@ -30,11 +35,16 @@ def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
     announce_settings(loaded, "upkeep")
     store = InfluxStore(config)
     caller = connect(config, config.timeout)
+    control = Control(caller, config.org)
+    secrets = secret_files(settings.secrets_dir)
+    alerting = Alerting(store, secrets, cluster=settings.cluster or "")
     keeper = Keeper(
         PolicySource(settings.policy, settings.influxdb_bucket),
         store,
-        Control(caller, config.org),
+        control,
         FileVault(settings.token_dir) if settings.token_dir is not None else None,
+        on_policies=alerting.follow,
+        checks=LocalChecks(caller, control, secrets),
     )
     stopping = threading.Event()
 
@@ -48,10 +58,13 @@ def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
             stopping.set()
 
     on_signals(stopping.set)
+    if not arguments.once:
+        alerting.start()
     with ThreadPoolExecutor(1, "upkeep") as pool:
         running = pool.submit(work)
         stopping.wait()
         keeper.stop()
+        alerting.stop(_PATIENCE)
         # A rollup may run for minutes; given up, it is made again at the next start.
         store.close()
         caller.end()

@@ -19,6 +19,7 @@ from nodetide_collector.probes import (
     swap,
     system,
     temp,
+    timex,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "swap",
     "system",
     "temp",
+    "timex",
 ]

@@ -32,6 +32,8 @@ class ConntrackProbe:
         count = self._count(reading)
         if count is not None:
             fields["ip_conntrack_count"] = float(count)
+            if limit > 0:
+                fields["used_percent"] = 100.0 * count / limit
         reading.add("conntrack", (), fields)
         return reading
 

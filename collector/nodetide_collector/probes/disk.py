@@ -78,7 +78,7 @@ class DiskProbe:
                     reading.skip("mount has the name of another")
                 else:
                     written.add(tags)
-                    reading.add("disk", tags, fields)
+                    reading.add("disk", tags, {**fields, "forced_read_only": int(mount.forced)})
         return reading
 
     def _reachable(self, mounts: list[Mount], reading: Reading) -> list[Mount]:

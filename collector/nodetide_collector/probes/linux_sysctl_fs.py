@@ -42,5 +42,8 @@ class LinuxSysctlFsProbe:
                         fields[name] = int(number)
                     except ValueError:
                         reading.skip(MALFORMED)
+        used, limit = fields.get("file-nr"), fields.get("file-max")
+        if isinstance(used, int) and isinstance(limit, int) and limit > 0:
+            fields["file-used-percent"] = 100.0 * used / limit
         reading.add("linux_sysctl_fs", (), fields)
         return reading

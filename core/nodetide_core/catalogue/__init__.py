@@ -7,7 +7,7 @@ so that dashboards made for Telegraf work; they are an interface and change only
 from nodetide_core.catalogue.aliases import ALIASES, Alias, Selection, select
 from nodetide_core.catalogue.measurements import CATALOGUE
 from nodetide_core.catalogue.model import Catalogue, Field, Kind, Measurement, Platform, Tag, Type, Unit
-from nodetide_core.catalogue.prometheus import prometheus_name
+from nodetide_core.catalogue.prometheus import label_name, prometheus_name
 
 __all__ = [
     "ALIASES",
@@ -22,6 +22,7 @@ __all__ = [
     "Tag",
     "Type",
     "Unit",
+    "label_name",
     "prometheus_name",
     "select",
 ]

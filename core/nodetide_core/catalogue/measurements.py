@@ -158,6 +158,11 @@ _DISK = Measurement(
             )
         ),
         _percent("inodes_used_percent", "Used share of inodes."),
+        _gauge(
+            "forced_read_only",
+            Unit.COUNT,
+            "1 where the kernel made it read-only, mostly after an error, though it is mounted to be written; else 0.",
+        ),
     ),
     (
         Tag("path", "Mount point on the node."),
@@ -342,23 +347,27 @@ _CONNTRACK = Measurement(
         # Floats, and "ip_" whatever the kernel calls its files: as Telegraf has it.
         Field("ip_conntrack_count", Type.FLOAT, Unit.COUNT, Kind.GAUGE, "Entries in use."),
         Field("ip_conntrack_max", Type.FLOAT, Unit.COUNT, Kind.GAUGE, "Entries the table can hold."),
+        _percent("used_percent", "Used share of the table."),
     ),
 )
 
 _SYSCTL_FS = Measurement(
     "linux_sysctl_fs",
     "Kernel tables of files, inodes and asynchronous requests.",
-    _counts(
-        (
-            ("file-nr", "Open file handles."),
-            ("file-max", "File handles the kernel allows."),
-            ("inode-nr", "Inodes in memory."),
-            ("inode-free-nr", "Inodes in memory that are free."),
-            ("dentry-nr", "Directory entries in memory."),
-            ("dentry-unused-nr", "Directory entries in memory that are unused."),
-            ("aio-nr", "Asynchronous requests allocated."),
-            ("aio-max-nr", "Asynchronous requests the kernel allows."),
-        )
+    (
+        *_counts(
+            (
+                ("file-nr", "Open file handles."),
+                ("file-max", "File handles the kernel allows."),
+                ("inode-nr", "Inodes in memory."),
+                ("inode-free-nr", "Inodes in memory that are free."),
+                ("dentry-nr", "Directory entries in memory."),
+                ("dentry-unused-nr", "Directory entries in memory that are unused."),
+                ("aio-nr", "Asynchronous requests allocated."),
+                ("aio-max-nr", "Asynchronous requests the kernel allows."),
+            )
+        ),
+        _percent("file-used-percent", "Open share of the file handles that the kernel allows."),
     ),
     interval=10,
 )
@@ -370,6 +379,18 @@ _TEMP = Measurement(
     (Tag("sensor", "Chip and label, such as `coretemp_package_id_0`."),),
     interval=10,
     filter_tag="sensor",
+)
+
+_TIMEX = Measurement(
+    "timex",
+    "The clock, and how well it is kept in time, as adjtimex(2) tells.",
+    (
+        Field("offset", Type.FLOAT, Unit.SECONDS, Kind.GAUGE, "What the kernel has yet to correct the clock by."),
+        Field("estimated_error", Type.FLOAT, Unit.SECONDS, Kind.GAUGE, "Error that the time daemon estimates."),
+        Field("max_error", Type.FLOAT, Unit.SECONDS, Kind.GAUGE, "Error that the clock has at most; grows until 16 s."),
+        _gauge("sync_status", Unit.COUNT, "1 while something keeps the clock in time, else 0."),
+    ),
+    interval=10,
 )
 
 _SOCKSTAT = Measurement(
@@ -447,6 +468,7 @@ CATALOGUE = Catalogue(
         _CONNTRACK,
         _SYSCTL_FS,
         _TEMP,
+        _TIMEX,
         _SOCKSTAT,
         _SOFTNET,
         _COLLECTOR,

@@ -1,14 +1,17 @@
-"""Prometheus names of catalogue fields, by that project's naming rules.
+"""Prometheus names of catalogue fields and of tags, by that project's naming rules.
 
 https://prometheus.io/docs/practices/naming/
 """
 
 from __future__ import annotations
 
+import re
+
 from nodetide_core.catalogue.model import Field, Kind, Measurement, Unit
 
-__all__ = ["prometheus_name"]
+__all__ = ["label_name", "prometheus_name"]
 
+_NOT_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 _UNITLESS = (Unit.COUNT, Unit.NONE)
 
 
@@ -24,3 +27,9 @@ def prometheus_name(measurement: Measurement, field: Field) -> str:
     if field.kind is Kind.COUNTER:
         name += "_total"
     return name
+
+
+def label_name(key: str) -> str:
+    """The label that a tag becomes: what Prometheus does not take is spelled with underscores."""
+    name = _NOT_A_LABEL.sub("_", key)
+    return f"tag_{name.lstrip('_')}" if not name or name[0].isdigit() or name.startswith("__") else name

@@ -19,6 +19,7 @@ from nodetide_core.policy.spec import (
     Policy,
     Requirement,
     SecretRef,
+    Silence,
     Storage,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "Policy",
     "Requirement",
     "SecretRef",
+    "Silence",
     "Storage",
     "default_policy",
     "load_policies",

@@ -51,7 +51,8 @@ def _yaml(text: str) -> list[Any]:
     import yaml  # JSON needs none of it, and the node's own policies are JSON
 
     class Loader(yaml.SafeLoader):
-        """Safe, and strict where YAML would take the last of two equal keys in silence."""
+        """Safe, and strict where YAML would take the last of two equal keys in silence; times stay the text
+        that they are for Kubernetes."""
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         where = f"line {node.start_mark.line + 1}"
@@ -61,6 +62,10 @@ def _yaml(text: str) -> list[Any]:
         _refuse_twice([loader.construct_object(key, deep=True) for key, _ in node.value], where)
         return dict(loader.construct_mapping(node, deep=True))
 
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
     Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     try:
         return [document for document in yaml.load_all(text, Loader=Loader) if document is not None]

@@ -6,9 +6,11 @@ one group, and nodes that get what every node gets are not named at all: so the 
 and a new node begins before the operator has heard of it.
 
     {"version": 1,
-     "policies": {"NAME": {"collection": {...}, "bucket": "..."}},
+     "policies": {"NAME": {"collection": {...}, "bucket": "...", "nodeSelector": {...}}},
      "everyone": ["NAME", ...],
      "groups": [{"policies": ["NAME", ...], "labels": {"LABEL": "..."}, "nodes": ["NODE", ...]}]}
+
+Selectors stand there for the operator alone: so it can go on with what a policy said before it turned wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from nodetide_core.policy.parse import parse_policy
 from nodetide_core.policy.schema import API_VERSION, KIND
 from nodetide_core.policy.spec import NodeSelector, Policy
 
-__all__ = ["collected_hash", "policies_of_node", "render_nodes"]
+__all__ = ["collected_hash", "kept_policies", "policies_of_node", "render_nodes"]
 
 _VERSION = 1
 Document = Mapping[str, Any]
@@ -79,19 +81,38 @@ def policies_of_node(document: Any, node: str) -> list[Policy]:
         raise PolicyError([Problem("", f"is not a document of node settings ({error!r})")]) from error
 
 
+def kept_policies(document: Any, names: Iterable[str]) -> list[tuple[Policy, Document]]:
+    """What a document holds of these policies, as `render_nodes` takes them; those of which it does not hold all
+    are left out."""
+    found: list[tuple[Policy, Document]] = []
+    for name in names:
+        try:
+            shipped = document["policies"][name] if document["version"] == _VERSION else {}
+            spec = {part: shipped[part] for part in ("collection", "nodeSelector")}
+            spec["storage"] = {"bucket": shipped["bucket"]}
+            found.append((_parse_spec(name, spec), spec))
+        except (LookupError, TypeError, PolicyError):
+            continue
+    return found
+
+
 def collected_hash(policy: Policy, spec: Document) -> str:
     """The hash that collectors of this policy report: of what nodes act upon, and nothing else."""
     return _parse(policy.name, _shipped(policy, spec)).hash
 
 
 def _shipped(policy: Policy, spec: Document) -> dict[str, Any]:
-    return {"collection": spec.get("collection") or {}, "bucket": policy.storage.bucket}
+    selector = spec.get("nodeSelector") or {}
+    return {"collection": spec.get("collection") or {}, "bucket": policy.storage.bucket, "nodeSelector": selector}
 
 
 def _parse(name: str, shipped: Document) -> Policy:
+    return _parse_spec(name, {"collection": shipped["collection"], "storage": {"bucket": shipped["bucket"]}})
+
+
+def _parse_spec(name: str, spec: Document) -> Policy:
     # The name may hold a namespace, which that of a document may not.
     metadata = {"name": name.rpartition("/")[2]}
-    spec = {"collection": shipped["collection"], "storage": {"bucket": shipped["bucket"]}}
     policy = parse_policy({"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec})
     return replace(policy, name=name)
 

@@ -11,6 +11,7 @@ from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.durations import parse_duration
 from nodetide_core.errors import PolicyError, Problem
 from nodetide_core.policy.defaults import EXCLUDED, EXCLUDED_FS_TYPES
+from nodetide_core.policy.instants import parse_instant
 from nodetide_core.policy.rules import check_rules
 from nodetide_core.policy.schema import (
     API_VERSION,
@@ -30,6 +31,7 @@ from nodetide_core.policy.spec import (
     Policy,
     Requirement,
     SecretRef,
+    Silence,
     Storage,
 )
 from nodetide_core.policy.validate import check
@@ -40,6 +42,8 @@ __all__ = ["default_policy", "parse_policy"]
 Document = Mapping[str, Any]
 
 DEFAULT_NAME = "system-metrics"
+#: The group that tells what a collector runs and how it fares: never left out.
+_SELF = "collector"
 
 
 def default_policy(bucket: str | None = None) -> Policy:
@@ -80,6 +84,8 @@ def parse_policy(document: Any, source: str = "") -> Policy:
         collection=collection,
         storage=_storage(spec.get("storage") or {}, metadata["name"], collection.slowest),
         alerts=tuple(_alert(alert) for alert in spec.get("alerts") or ()),
+        alert_engine=spec.get("alertEngine", "nodetide"),
+        silences=tuple(_silence(silence) for silence in spec.get("silences") or ()),
         notify=tuple(_notify(receiver) for receiver in spec.get("notify") or ()),
         annotations=dict(metadata.get("annotations") or {}),
         hash=hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16],
@@ -126,6 +132,10 @@ def _collection(collection: Document) -> Collection:
     given = collection.get("groups")
     names = given if given is not None else [m.name for m in CATALOGUE if m.default]
     groups = {name: _group(name, (given or {}).get(name) or {}, interval) for name in CATALOGUE.names if name in names}
+    if _SELF not in groups:
+        # As often as anything, so that its reports neither lag behind nor make the stream a finer one.
+        finest = min((group.interval for group in groups.values()), default=interval)
+        groups[_SELF] = _group(_SELF, {}, finest)
     return Collection(
         interval=interval,
         groups=groups,
@@ -192,6 +202,7 @@ def _alert(alert: Document) -> Alert:
         every=parse_duration(alert.get("every", "30s")),
         window=parse_duration(alert.get("window", "1m")),
         aggregate=alert.get("aggregate", "mean"),
+        predict_after=parse_duration(alert.get("predictAfter", "0s")),
         levels={severity: _level(alert[severity] or {}) for severity in SEVERITIES if severity in alert},
         for_=parse_duration(alert.get("for", "0s")),
         keep_firing_for=parse_duration(alert.get("keepFiringFor", "0s")),
@@ -212,6 +223,10 @@ def _level(level: Document) -> Level:
                 None if recover is None else (recover,),
             )
     return Level("absent", ())
+
+
+def _silence(silence: Document) -> Silence:
+    return Silence(dict(silence["match"]), parse_instant(silence["until"]), silence.get("comment", ""))
 
 
 def _notify(receiver: Document) -> Notify:

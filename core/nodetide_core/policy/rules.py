@@ -13,16 +13,20 @@ from typing import Any
 from nodetide_core.catalogue import CATALOGUE, Kind
 from nodetide_core.durations import format_duration, parse_duration
 from nodetide_core.errors import Problem
+from nodetide_core.policy.instants import parse_instant
 from nodetide_core.policy.schema import DEFAULT_INTERVAL, LABEL_KEY, SEVERITIES
 from nodetide_core.tiers import RAW
 
-__all__ = ["RESERVED_TAGS", "check_rules"]
+__all__ = ["OURS_ALONE", "RESERVED_TAGS", "check_rules"]
 
 _HOUR = 3_600
 #: Tags that points carry already, so that labels must not claim them.
 RESERVED_TAGS = frozenset(
     {"host", "time", "_time", "_field", "_measurement"} | {t.name for m in CATALOGUE for t in m.tags}
 )
+
+#: Fields of an alert that InfluxDB's own checks and rules have nothing like.
+OURS_ALONE = ("for", "keepFiringFor", "predictAfter", "groupBy")
 
 Document = dict[str, Any]
 
@@ -38,6 +42,10 @@ def check_rules(spec: Document, path: str = "spec") -> Iterator[Problem]:
         yield from _alert(alert, f"{path}.alerts[{index}]")
     for index, receiver in enumerate(receivers):
         yield from _receiver(receiver, f"{path}.notify[{index}]")
+    for index, silence in enumerate(spec.get("silences") or []):
+        yield from _silence(silence, f"{path}.silences[{index}]")
+    if spec.get("alertEngine") == "influxdb":
+        yield from _influxdb_alerts(spec, path)
 
 
 def _collection(collection: Document, path: str) -> Iterator[Problem]:
@@ -139,6 +147,7 @@ def _alert(alert: Document, path: str) -> Iterator[Problem]:
         yield Problem(f"{path}.flux", f"is for type flux only, and the type is {kind}")
     if kind != "flux":
         yield from _metric(alert, path)
+    yield from _prediction(alert, path)
     levels = [severity for severity in SEVERITIES if severity in alert]
     if kind == "deadman":
         for severity in levels:
@@ -149,6 +158,45 @@ def _alert(alert: Document, path: str) -> Iterator[Problem]:
     else:
         for severity in levels:
             yield from _level(alert[severity] or {}, f"{path}.{severity}")
+
+
+def _prediction(alert: Document, path: str) -> Iterator[Problem]:
+    if "predictAfter" not in alert:
+        return
+    name, _, field = (alert.get("metric") or "").partition(".")
+    known = CATALOGUE.field(name, field)
+    if alert["type"] != "threshold":
+        yield Problem(f"{path}.predictAfter", f"is for type threshold only, and the type is {alert['type']}")
+    elif known is not None and known.kind is not Kind.GAUGE:
+        yield Problem(f"{path}.predictAfter", f"is for gauges, and {alert['metric']} is a {known.kind.value}")
+    elif not 1 <= parse_duration(alert["predictAfter"]) <= 30 * 24 * _HOUR:
+        yield Problem(f"{path}.predictAfter", f"must be 1s to 30d, not {alert['predictAfter']}")
+
+
+def _silence(silence: Document, path: str) -> Iterator[Problem]:
+    if not silence["match"]:
+        yield Problem(f"{path}.match", "needs a label; to be told of nothing, take spec.notify out")
+    try:
+        parse_instant(silence["until"])
+    except ValueError:
+        yield Problem(f"{path}.until", f"is a day that there is not: {silence['until']}")
+
+
+def _influxdb_alerts(spec: Document, path: str) -> Iterator[Problem]:
+    with_us = "is evaluated by alertEngine nodetide only; leave it out, or the engine"
+    for index, alert in enumerate(spec.get("alerts") or []):
+        here = f"{path}.alerts[{index}]"
+        yield from (Problem(f"{here}.{name}", with_us) for name in OURS_ALONE if name in alert)
+        yield from (
+            Problem(f"{here}.{severity}.recover", with_us)
+            for severity in SEVERITIES
+            if "recover" in (alert.get(severity) or {})
+        )
+    if spec.get("silences"):
+        yield Problem(f"{path}.silences", with_us)
+    for index, receiver in enumerate(spec.get("notify") or []):
+        if receiver["type"] == "alertmanager":
+            yield Problem(f"{path}.notify[{index}].type", "alertmanager needs alertEngine nodetide")
 
 
 def _metric(alert: Document, path: str) -> Iterator[Problem]:

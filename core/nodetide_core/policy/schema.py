@@ -11,6 +11,7 @@ from typing import Any
 
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.durations import DURATION_PATTERN
+from nodetide_core.policy.instants import INSTANT_PATTERN
 
 __all__ = ["API_VERSION", "DEFAULT_INTERVAL", "DEFAULT_MAX_SERIES", "KIND", "LABEL_KEY", "POLICY_SCHEMA", "SEVERITIES"]
 
@@ -80,7 +81,8 @@ def _groups() -> Schema:
             }
         properties[measurement.name] = _object(measurement.help, options)
     return _object(
-        "Groups to sample, by name, each `{}` for its defaults; left out: all of the default set.", properties
+        "Groups to sample, by name, each `{}` for its defaults; left out: all of the default set. Always: `collector`.",
+        properties,
     )
 
 
@@ -119,6 +121,10 @@ def _alert() -> Schema:
             "window": _duration("How much data one evaluation looks at.", default="1m"),
             "aggregate": _string("What the window is reduced to.", enum=["mean", "min", "max", "last"], default="mean"),
             **{severity: _level(severity) for severity in SEVERITIES},
+            "predictAfter": _duration(
+                "Compare, instead of the aggregate, what a straight line through the window reaches after this time; "
+                "for gauges."
+            ),
             "for": _duration("How long the level must hold before the alert fires.", default="0s"),
             "keepFiringFor": _duration("How long it goes on firing after the level is left.", default="0s"),
             "labels": _map("Labels added to the alert.", 32),
@@ -151,6 +157,20 @@ def _notify() -> Schema:
             "match": _map("Only alerts with these labels.", 16),
         },
         ("name", "type"),
+    )
+
+
+def _silence() -> Schema:
+    return _object(
+        "Alerts of which receivers are not told, for a time.",
+        {
+            "match": _map("Alerts with these labels: alertname, severity, host, other tags, the alert's own.", 16),
+            "until": _string(
+                "When it ends, in RFC 3339, such as 2026-01-31T18:00:00Z.", pattern=INSTANT_PATTERN, maxLength=35
+            ),
+            "comment": _string("Why, for people.", maxLength=1024),
+        },
+        ("match", "until"),
     )
 
 
@@ -228,6 +248,14 @@ POLICY_SCHEMA: Schema = _object(
             },
         ),
         "alerts": _list("Alert rules.", _alert(), 100),
+        "alertEngine": _string(
+            "Who evaluates the alerts: nodetide, or influxdb by checks and notification rules of its own, which go on "
+            "where nothing of Nodetide runs, and know no for, keepFiringFor, recover, predictAfter, groupBy, silences "
+            "and alertmanager.",
+            enum=["nodetide", "influxdb"],
+            default="nodetide",
+        ),
+        "silences": _list("Times during which receivers are not told of some alerts.", _silence(), 50),
         "notify": _list("Receivers of alerts.", _notify(), 20),
     },
 )

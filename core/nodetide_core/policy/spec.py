@@ -20,6 +20,7 @@ __all__ = [
     "Policy",
     "Requirement",
     "SecretRef",
+    "Silence",
     "Storage",
 ]
 
@@ -126,6 +127,11 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
+    """
+    Attributes:
+        predict_after: seconds ahead at which the value is compared; 0: the aggregate itself.
+    """
+
     name: str
     type: str
     metric: str | None
@@ -134,6 +140,7 @@ class Alert:
     every: int
     window: int
     aggregate: str
+    predict_after: int
     levels: Mapping[str, Level]
     for_: int
     keep_firing_for: int
@@ -159,10 +166,24 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """
+    Attributes:
+        match: labels that an alert must have to be silent.
+        until: Unix seconds at which it ends.
+    """
+
+    match: Mapping[str, str]
+    until: int
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """A MetricPolicy as a whole.
 
     Attributes:
+        alert_engine: ``nodetide`` or ``influxdb``.
         hash: of what the user wrote under ``spec``: two policies with the same hash do the same.
     """
 
@@ -173,6 +194,8 @@ class Policy:
     collection: Collection
     storage: Storage
     alerts: tuple[Alert, ...]
+    alert_engine: str
+    silences: tuple[Silence, ...]
     notify: tuple[Notify, ...]
     annotations: Mapping[str, str]
     hash: str

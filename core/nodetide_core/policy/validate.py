@@ -9,12 +9,17 @@ from typing import Any
 
 from nodetide_core.durations import DURATION_PATTERN
 from nodetide_core.errors import Problem
+from nodetide_core.policy.instants import INSTANT_PATTERN
 
 __all__ = ["check"]
 
 #: Fields of one mapping that are named as unknown, before the rest is only counted.
 _MOST_UNKNOWN = 10
-_DURATION = "a duration such as 1s, 5m, 24h or 7d"
+#: By pattern, what people call what it describes.
+_CALLED = {
+    DURATION_PATTERN: "a duration such as 1s, 5m, 24h or 7d",
+    INSTANT_PATTERN: "a time such as 2026-01-31T18:00:00Z",
+}
 _NAMES = {
     "object": "a mapping",
     "array": "a list",
@@ -104,8 +109,8 @@ def _check_string(value: str, schema: dict[str, Any], path: str) -> Iterator[Pro
     elif len(value) < low or (high is not None and len(value) > high):
         yield Problem(path, f"must have {low} to {high} characters, not {len(value)}")
     elif "pattern" in schema and not re.fullmatch(schema["pattern"], value):
-        if schema["pattern"] == DURATION_PATTERN:
-            yield Problem(path, f"must be {_DURATION}, not {_show(value)}")
+        if called := _CALLED.get(schema["pattern"]):
+            yield Problem(path, f"must be {called}, not {_show(value)}")
         else:
             yield Problem(path, f"must match {schema['pattern']}, and {_show(value)} does not")
 
@@ -113,8 +118,8 @@ def _check_string(value: str, schema: dict[str, Any], path: str) -> Iterator[Pro
 def _wrong_type(value: Any, schema: dict[str, Any]) -> str:
     kind = schema["type"]
     if schema.get("pattern") == DURATION_PATTERN:
-        return f"must be {_DURATION}, not {_show(value)}"
-    # YAML reads `on`, `1.10` and 2024-01-01 as something else than the text they look like.
+        return f"must be {_CALLED[DURATION_PATTERN]}, not {_show(value)}"
+    # YAML reads `on` and `1.10` as something else than the text they look like.
     quotes = "; put it in quotes" if kind == "string" and not isinstance(value, (dict, list, type(None))) else ""
     return f"must be {_NAMES[kind]}, not {_show(value)}{quotes}"
 

@@ -70,7 +70,7 @@ def load_settings(
         ("environment", {key: value for key, value in environ.items() if value != ""}),
         (".env", written),
     )
-    everything = {**written, **layers[1][1]}
+    everything = {**written, **layers[1][1], **layers[0][1]}
     values: dict[str, Any] = {}
     effective: list[Effective] = []
     files: dict[str, Path] = {}
@@ -93,7 +93,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     Kubernetes adds variables of its own for every Service (``NODETIDE_API_SERVICE_HOST``), so only
     near misses count.
     """
-    known = [spec.name for _, spec, _ in all_settings()] + [SECRETS_DIR]
+    known = [spec.name for _, spec, _ in all_settings()]
     known += [f"{spec.name}_FILE" for _, spec, _ in all_settings() if spec.secret]
     found = []
     for name in sorted(environ):
@@ -118,7 +118,10 @@ def _find(spec: Setting, layers: tuple[tuple[str, dict[str, str]], ...], everyth
     if spec.secret:
         named = everything.get(f"{spec.name}_FILE")
         if named:
-            return _Found(_read_secret(f"{spec.name}_FILE", Path(named)), f"file {named}", Path(named))
+            file = Path(named)
+            if spec.may_come_later and not _exists(file) and file.parent.is_dir():
+                return _Found(None, f"file {named}, not there yet", file)
+            return _Found(_read_secret(f"{spec.name}_FILE", file), f"file {named}", file)
         directory = everything.get(SECRETS_DIR)
         if directory and _exists(file := Path(directory) / spec.name):
             return _Found(_read_secret(SECRETS_DIR, file), f"file {file}", file)
@@ -139,7 +142,7 @@ def _exists(file: Path) -> bool:
         file.stat()
     except FileNotFoundError:
         return False
-    except OSError:  # reading it says why it cannot be read
+    except (OSError, ValueError):  # reading it says why it cannot be read
         return True
     return True
 

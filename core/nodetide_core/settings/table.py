@@ -17,7 +17,12 @@ __all__ = ["Setting", "Settings", "all_settings"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is known of a setting: for the parser, ``--help`` and the reference in the docs."""
+    """What is known of a setting: for the parser, ``--help`` and the reference in the docs.
+
+    Attributes:
+        may_come_later: of a secret that is read again when its file changes: the file need not be there yet, if its
+            directory is. In Kubernetes a Secret may be made after the pod that mounts it.
+    """
 
     name: str
     help: str
@@ -25,6 +30,7 @@ class Setting:
     parse: Callable[[str], Any]
     commands: tuple[str, ...]
     secret: bool = False
+    may_come_later: bool = False
     shown_default: str = ""
 
 
@@ -68,11 +74,12 @@ class Settings:
     )
     influxdb_token: str | None = _setting(
         "INFLUXDB_TOKEN",
-        "API token of InfluxDB; read again when its file changes.",
+        "API token of InfluxDB; read again when its file changes. The file may come later, if its directory is there.",
         values.parse_text,
         None,
         *_INFLUXDB,
         secret=True,
+        may_come_later=True,
     )
     influxdb_org: str | None = _setting(
         "INFLUXDB_ORG", "Organization in InfluxDB, by name or id.", values.parse_text, None, *_INFLUXDB
@@ -144,6 +151,17 @@ class Settings:
         None,
         "upkeep",
     )
+    secrets_dir: Path | None = _setting(
+        "NODETIDE_SECRETS_DIR",
+        "Directory of secrets: a file `NAME/KEY` for each `secretRef` of a policy's receivers, read again for each "
+        "notification; and files called as secret settings are.",
+        values.parse_path,
+        None,
+        "run",
+        "upkeep",
+        "policy plan",
+        "policy apply",
+    )
     host_name: str = _setting(
         "NODETIDE_HOST_NAME",
         "The `host` tag: in Kubernetes the node's name.",
@@ -155,12 +173,13 @@ class Settings:
     )
     cluster: str | None = _setting(
         "NODETIDE_CLUSTER",
-        "The cluster's name: the `cluster` tag, none if unset; and what keeps apart clusters that share an "
-        "organization of InfluxDB.",
+        "The cluster's name: the `cluster` tag of points and label of alerts, none if unset; and what keeps apart "
+        "clusters that share an organization of InfluxDB.",
         values.parse_text,
         None,
         "run",
         "collect",
+        "upkeep",
         "operate",
     )
     namespace: str | None = _setting(

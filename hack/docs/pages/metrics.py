@@ -17,6 +17,14 @@ counter `f` is its last value, beside `f_increase` and `f_seconds`, the time ove
 was seen: the rate is `f_increase / f_seconds`.
 """
 
+ALERTS = """## Alerts
+
+The API's `/metrics` has, besides the newest samples, `nodetide_alert_state`: 1 for an alert of a policy that is
+pending, 2 for one that fires; of others there is none. Its labels are those that receivers are told: `alertname`,
+`severity`, `policy`, `namespace`, the tags of the series, and the alert's own `labels`; each spelled with underscores
+where Prometheus does not take it, and of two that come out alike the first.
+"""
+
 
 def render() -> str:
     aliases = [
@@ -34,6 +42,7 @@ def render() -> str:
             *aliases,
             "",
             *(_section(measurement) for measurement in CATALOGUE),
+            ALERTS,
         ]
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodetide_core.durations import DURATION_PATTERN
 from nodetide_core.policy import API_VERSION, KIND, POLICY_SCHEMA
+from nodetide_core.policy.instants import INSTANT_PATTERN
 
 INTRO = f"""# MetricPolicy
 
@@ -40,11 +42,18 @@ Durations are numbers with `s`, `m`, `h`, `d` or `w`, such as `1s`, `5m`, `1h30m
   twice the next window;
 - shortening a retention or dropping a tier loses data, so it needs the annotation
   `nodetide.io/allow-data-loss: "true"`;
-- a group's interval is no shorter than the policy's; names are unique.
+- a group's interval is no shorter than the policy's; names are unique;
+- an alert of type `threshold` or `flux` has at least one of `critical`, `warning` and `info`, and each one of `above`,
+  `below`, `outside` and `inside`; a `deadman` needs none, and takes them without bounds (`critical: {{}}`);
+- a silence has at least one label to match, and ends; receivers are not told, the page and the API still show it;
+- `alertEngine: influxdb` leaves out what InfluxDB has nothing like ([0010](../adr/0010-alerts.md)): `for`,
+  `keepFiringFor`, `recover`, `predictAfter`, `groupBy`, `silences` and `alertmanager`.
 
 | Field | Type | Default | Meaning |
 |---|---|---|---|
 """
+
+_WRITTEN_AS = {DURATION_PATTERN: "duration", INSTANT_PATTERN: "time"}
 
 
 def render() -> str:
@@ -76,6 +85,4 @@ def _type(schema: dict[str, Any]) -> str:
         return f"integer, {schema['minimum']} to {schema['maximum']}"
     if "additionalProperties" in schema:
         return f"map of text, at most {schema['maxProperties']}"
-    if schema.get("pattern", "").startswith("^(0|"):
-        return "duration"
-    return str(schema["type"])
+    return _WRITTEN_AS.get(schema.get("pattern", ""), str(schema["type"]))

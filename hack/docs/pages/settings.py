@@ -10,7 +10,8 @@ INTRO = """# Settings
 A value comes from, strongest first: the command line, the environment, `.env` in the working
 directory, a secret file, the default. Secrets have no flag, because a process list shows flags: set
 the variable, or name a file in `NAME_FILE` (for example `INFLUXDB_TOKEN_FILE=/run/secrets/token`), or
-mount a directory with a file called `NAME` and name the directory in `NODETIDE_SECRETS_DIR`.
+mount a directory with a file called `NAME` and name the directory in `NODETIDE_SECRETS_DIR` (every command
+reads secrets from there).
 
 At start a command logs the settings in force and where each came from; secrets only as "(set, not
 shown)". A wrong value ends the command with exit code 2 and a message that names the variable and

@@ -9,11 +9,14 @@ from .cached import CachedPart
 from .steps import Steps
 
 
-def unpacked(name: str, *, package: str, version: str, program: str) -> CachedPart:
-    """`version` is upstream's, of any Debian revision; `program` is a path in the package."""
+def unpacked(name: str, *, package: str, version: str, program: str, epoch: str = "") -> CachedPart:
+    """`version` is upstream's, of any Debian revision; `program` is a path in the package.
+
+    `epoch`, with its colon, is what Debian puts before the version, where it does.
+    """
 
     def build(steps: Steps, folder: Path) -> None:
         with cache.locked("apt"):
-            apt.unpack(steps, f"{package}={version}*", folder)
+            apt.unpack(steps, f"{package}={epoch}{version}*", folder)
 
     return CachedPart(name, version, program, build)

@@ -1,4 +1,4 @@
-"""Kubernetes's control plane, and kubectl; each its own part, all of one version."""
+"""Kubernetes's control plane, what it runs on a node, and kubectl; each its own part, all of one version."""
 
 from __future__ import annotations
 
@@ -36,3 +36,5 @@ KUBE_APISERVER = _command("kube-apiserver")
 KUBE_CONTROLLER_MANAGER = _command("kube-controller-manager")
 KUBE_SCHEDULER = _command("kube-scheduler")
 KUBECTL = _command("kubectl")
+KUBELET = _command("kubelet")
+KUBE_PROXY = _command("kube-proxy")

@@ -17,13 +17,19 @@ from .docker import DockerEngine, DockerFailed, docker_engine
 from .fleet import fake_node, kwok
 from .images import BuildFailed, ImageBuilder, image_builder
 from .influx import InfluxServer, influxd
+from .machine import CommandFailed, Machine
+from .node import PARTS as PARTS_OF_A_NODE
+from .node import RealNode, real_node
 from .program import PartMissing, program
 from .prom import HttpServer, alertmanager, prometheus
 from .server import Server, StartFailed
+from .stock import archives as image_archives
 
 __all__ = [
+    "PARTS_OF_A_NODE",
     "BuildFailed",
     "CallFailed",
+    "CommandFailed",
     "ControlPlane",
     "DockerEngine",
     "DockerFailed",
@@ -31,16 +37,20 @@ __all__ = [
     "ImageBuilder",
     "InfluxServer",
     "KubectlFailed",
+    "Machine",
     "PartMissing",
+    "RealNode",
     "Server",
     "StartFailed",
     "alertmanager",
     "control_plane",
     "docker_engine",
     "fake_node",
+    "image_archives",
     "image_builder",
     "influxd",
     "kwok",
     "program",
     "prometheus",
+    "real_node",
 ]

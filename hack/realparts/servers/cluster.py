@@ -9,32 +9,39 @@ from pathlib import Path
 from typing import Any
 
 from . import kubeconfig, ports
-from .certs import Authority, trusting
+from .certs import Authority, Pair, trusting
 from .client import Client
 from .process import Process
 from .program import program
 from .server import Server
+from .services import APISERVER, SERVICES
 
-_SERVICES = "10.96.0.0/16"
-_FIRST_SERVICE = "10.96.0.1"
 _INSIDE = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 
 
 class ControlPlane:
-    """Four servers, each of which can be stopped, killed and restarted by itself."""
+    """Four servers, each of which can be stopped, killed and restarted by itself.
 
-    def __init__(self, folder: Path, *, apiserver_options: Sequence[str] = ()) -> None:
+    Args:
+        folder: where data, logs and certificates are, in `control-plane`.
+        apiserver_options: further ones, which win over those here.
+        address: where the apiserver listens; if real nodes are to reach it, it can't be loopback.
+    """
+
+    def __init__(self, folder: Path, *, apiserver_options: Sequence[str] = (), address: str = ports.LOOPBACK) -> None:
         self._folder = folder / "control-plane"
         authority = Authority.create(self._folder / "certs")
         self.ca = authority.certificate
         self._authority = authority
-        self._serving = authority.issue("serving", hosts=(ports.LOOPBACK, "localhost", _FIRST_SERVICE, *_INSIDE))
+        self._address = address
+        hosts = dict.fromkeys((address, ports.LOOPBACK, "localhost", APISERVER, *_INSIDE))
+        self._serving = authority.issue("serving", hosts=tuple(hosts))
         self._accounts = authority.issue("service-accounts")
         self.admin = authority.issue("admin", group="system:masters")
         """May do everything."""
         self._kubectl = program("kubectl")
         etcd_port, peer_port, api_port, manager_port, scheduler_port = ports.free(5)
-        self.url = f"https://{ports.LOOPBACK}:{api_port}"
+        self.url = f"https://{address}:{api_port}"
         self.kubeconfig = kubeconfig.write(
             self._folder / "admin.kubeconfig", url=self.url, authority=self.ca, identity=self.admin
         )
@@ -79,6 +86,10 @@ class ControlPlane:
             raise KubectlFailed(done.returncode, argv, done.stdout, done.stderr)
         return done.stdout
 
+    def serving(self, name: str, host: str) -> Pair:
+        """A certificate for another server of the cluster."""
+        return self._authority.issue(name, hosts=(host,))
+
     def identity(self, name: str, *, group: str = "") -> Path:
         """A kubeconfig for the user `name`, for which RBAC decides."""
         pair = self._authority.issue(name.replace(":", "-"), user=name, group=group)
@@ -103,15 +114,20 @@ class ControlPlane:
     def _apiserver(self, port: int, etcd_port: int, options: Sequence[str]) -> Server:
         argv: list[str | Path] = [
             program("kube-apiserver"),
-            *self._serving_options(port),
-            f"--advertise-address={ports.LOOPBACK}",
-            "--endpoint-reconciler-type=none",  # it refuses to publish a loopback address
+            *self._serving_options(self._address, port),
+            f"--advertise-address={self._address}",
+            # It refuses to publish a loopback address.
+            f"--endpoint-reconciler-type={'none' if self._address == ports.LOOPBACK else 'lease'}",
             f"--etcd-servers=http://{ports.LOOPBACK}:{etcd_port}",
             f"--client-ca-file={self.ca}",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={self._accounts.certificate}",
             f"--service-account-signing-key-file={self._accounts.key}",
-            f"--service-cluster-ip-range={_SERVICES}",
+            f"--service-cluster-ip-range={SERVICES}",
+            f"--kubelet-client-certificate={self.admin.certificate}",
+            f"--kubelet-client-key={self.admin.key}",
+            f"--kubelet-certificate-authority={self.ca}",
+            "--kubelet-preferred-address-types=InternalIP",
             "--authorization-mode=Node,RBAC",
             "--allow-privileged=true",
         ]
@@ -120,7 +136,7 @@ class ControlPlane:
     def _controller_manager(self, port: int) -> Server:
         argv: list[str | Path] = [
             program("kube-controller-manager"),
-            *self._serving_options(port),
+            *self._serving_options(ports.LOOPBACK, port),
             *self._component_options("system:kube-controller-manager"),
             "--use-service-account-credentials",
             f"--service-account-private-key-file={self._accounts.key}",
@@ -140,15 +156,15 @@ class ControlPlane:
     def _scheduler(self, port: int) -> Server:
         argv: list[str | Path] = [
             program("kube-scheduler"),
-            *self._serving_options(port),
+            *self._serving_options(ports.LOOPBACK, port),
             *self._component_options("system:kube-scheduler"),
         ]
         health = self._health(port)
         return self._server("kube-scheduler", argv, lambda: health.call("GET", "/healthz"))
 
-    def _serving_options(self, port: int) -> list[str | Path]:
+    def _serving_options(self, address: str, port: int) -> list[str | Path]:
         return [
-            f"--bind-address={ports.LOOPBACK}",
+            f"--bind-address={address}",
             f"--secure-port={port}",
             f"--tls-cert-file={self._serving.certificate}",
             f"--tls-private-key-file={self._serving.key}",

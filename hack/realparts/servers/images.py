@@ -24,10 +24,12 @@ class ImageBuilder:
 
     Args:
         folder: where the store is, and what is built and saved goes.
+        layers: whether the steps of a build are kept, and not done again by the next one that has them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, layers: bool = False) -> None:
         self._folder = folder
+        self._layers = layers
         store = [f"--root={folder / 'store'}", f"--runroot={folder / 'run'}", "--storage-driver=overlay"]
         self._buildah = [str(program("buildah")), *store]
 
@@ -49,7 +51,15 @@ class ImageBuilder:
             BuildFailed
         """
         given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
-        self._call("bud", "--pull=never", "--isolation=chroot", *given, f"--file={file}", f"--tag={name}", str(context))
+        options = ["--pull=never", "--isolation=chroot", f"--layers={str(self._layers).lower()}"]
+        self._call("bud", *options, *given, f"--file={file}", f"--tag={name}", str(context))
+
+    def names(self) -> list[str]:
+        """Of all images; those of a build's steps have none, and are in it by their ids."""
+        return self._call("images", "--all", "--noheading", "--format={{.ID}} {{.Name}}:{{.Tag}}").splitlines()
+
+    def has(self, name: str) -> bool:
+        return any(line.split()[1].removeprefix("localhost/") == name for line in self.names())
 
     def config(self, name: str) -> dict[str, Any]:
         """What the image says of itself: User, Env, Entrypoint, Cmd, Labels …"""

@@ -70,7 +70,7 @@ def _columns() -> list[dict[str, Any]]:
         _column("Ready", f"{_READY}.status", "Whether the policy is in effect."),
         _column("Nodes", ".status.nodes.summary", "Nodes that run the policy, of those it matches."),
         _column("Interval", ".spec.collection.interval", "Time between samples."),
-        _column("Firing", ".status.firing", "Alerts that are firing.", type="integer"),
+        _column("Firing", ".status.firing", "Alerts that fire: of each series and severity one.", type="integer"),
         _column("Lag", ".status.lag", "The longest lag of a rollup."),
         _column("Reason", f"{_READY}.reason", "Why it is ready or not.", priority=1),
         _column("Age", ".metadata.creationTimestamp", "Time since the policy was made.", type="date"),

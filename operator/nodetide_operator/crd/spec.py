@@ -55,6 +55,9 @@ def _additions() -> dict[str, Schema]:
         "spec.nodeSelector": {"default": {}, "x-kubernetes-map-type": "atomic"},
         "spec.collection.groups": {"minProperties": 1},
         "spec.collection.nodeLabels": {"x-kubernetes-list-type": "set"},
+        "spec.silences[].match": {"minProperties": 1},
+        # Refuses days that no month has, which the pattern cannot.
+        "spec.silences[].until": {"format": "date-time"},
         "spec.alerts": _MAP_LIST,
         "spec.notify": _MAP_LIST,
     }

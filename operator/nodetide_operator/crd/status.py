@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from nodetide_core.alerts.report import MOST_FIRING
+
 __all__ = ["status_schema"]
 
 Schema = dict[str, Any]
 
 _MOST_TIERS = 8
 _MOST_ALERTS = 100
-_MOST_FIRING = 20
 
 
 def status_schema() -> Schema:
@@ -22,8 +23,8 @@ def status_schema() -> Schema:
             "buckets": _by_key("name", "Buckets in InfluxDB, one for each tier.", _bucket(), _MOST_TIERS),
             "tasks": _by_key("name", "Rollup tasks in InfluxDB, one for each tier but raw.", _task(), _MOST_TIERS),
             "alerts": _by_key("name", "Alert rules and what they say.", _alert(), _MOST_ALERTS),
-            "firing": _count("Alerts that are firing."),
-            "lag": _text("The longest lag of a rollup task, as a duration."),
+            "firing": _count("What fires, of all alerts together."),
+            "lag": _text("The longest lag of a tier, as a duration of at most two units, rounded up."),
             "nodes": _nodes(),
         },
     )
@@ -84,12 +85,12 @@ def _alert() -> Schema:
     series = _object(
         "One series.",
         {
-            "series": _text("Its tags, as in `cpu=cpu-total,host=node-1`.", 1024),
-            "severity": _text("The severity it has reached."),
-            "value": {"type": "number", "description": "The value last seen."},
+            "series": _text("Its tags, as in `cpu=cpu-total,host=node-1`; empty where the alert has one series.", 1024),
+            "severity": _text("The severity that fires; each fires for itself."),
             "since": _time("Since when it fires."),
         },
         "series",
+        "severity",
     )
     return _object(
         "One alert.",
@@ -100,10 +101,18 @@ def _alert() -> Schema:
                 "enum": ["ok", "pending", "firing", "unknown"],
             },
             "severity": _text("The highest severity that fires."),
-            "firing": _by_key("series", f"Series that fire, {_MOST_FIRING} at most.", series, _MOST_FIRING),
-            "firingCount": _count("How many series fire, also those not listed."),
+            "pending": _count("How many severities of series are reached, but not yet for long enough."),
+            "firing": _count("How many severities of series fire, each an alert to Alertmanager."),
+            "series": _by_key(
+                ("series", "severity"),
+                f"Those that fire, the longest first, {MOST_FIRING} at most.",
+                series,
+                MOST_FIRING,
+            ),
+            "message": _text("Why it cannot be evaluated.", 1024),
         },
         "name",
+        "state",
     )
 
 
@@ -137,12 +146,12 @@ def _object(description: str, properties: dict[str, Schema], *required: str) -> 
     return {**found, "required": list(required)} if required else found
 
 
-def _by_key(key: str, description: str, items: Schema, limit: int) -> Schema:
+def _by_key(key: str | tuple[str, ...], description: str, items: Schema, limit: int) -> Schema:
     return {
         "type": "array",
         "description": description,
         "items": items,
         "maxItems": limit,
         "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": [key],
+        "x-kubernetes-list-map-keys": [key] if isinstance(key, str) else list(key),
     }

@@ -24,6 +24,7 @@ from servers import (
     docker_engine,
     image_builder,
     program,
+    recipes,
 )
 from servers.docker import HOST_NAME, INTERFACE
 from tests.integration.compose.resolved import ROOT, compose
@@ -54,7 +55,7 @@ def images(needs_parts: Callable[..., None], tmp_path_factory: pytest.TempPathFa
             context = Path(build["context"])
             builder.build(context, context / build["dockerfile"], services[service]["image"])
         stand_in = folder / "influxdb"
-        shutil.copytree(Path(__file__).parent / "influxdb_image", stand_in)
+        shutil.copytree(recipes.influxdb("").context, stand_in)
         shutil.copy(program("influxd"), stand_in)
         builder.build(stand_in, stand_in / "Dockerfile", services["influxdb"]["image"], PYTHON=BASE)
         yield builder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from tests.integration.compose.conftest import EARLIER, GIVEN
 from tests.integration.compose.resolved import ROOT, configuration
 from tests.integration.compose.stack import OURS, Stack, stack, wait_until
 
+from nodetide_core.alerts.model import AlertKey, AlertState, Phase
+from nodetide_core.alerts.ports import AlertRecord
+from nodetide_core.stores.influx.config import StoreConfig
+from nodetide_core.stores.influx.store import InfluxStore
 from nodetide_core.tiers import DEFAULT_TIERS
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
@@ -101,6 +106,18 @@ def test_the_apis_token_reads_every_tier_and_nothing_else(running: Stack):
     assert write(running, mine, running.influx.bucket) in (401, 403, 404)
     with pytest.raises(urllib.error.HTTPError):
         running.flux('from(bucket: "_tasks") |> range(start: -1m)', mine)
+
+
+def test_the_apis_token_reads_alerts(running: Stack):
+    raw, now = running.influx.bucket, int(time.time())
+    influx = InfluxStore(StoreConfig(running.influx.url, running.influx.org, lambda: GIVEN["INFLUXDB_TOKEN"]))
+    try:
+        state = AlertState(Phase.FIRING, now, now, 0, now, 1.0)
+        influx.remember(raw, {AlertKey(raw, "Up", "info", ()): AlertRecord(state, {}, {})}, {}, now)
+    finally:
+        influx.close()
+    answer = wait_until(lambda: (found := running.get("/api/v1/alerts"))["alerts"] and found, "no alert at the API")
+    assert (answer["evaluated"], answer["firing"], answer["alerts"][0]["name"]) == (True, 1, "Up")
 
 
 def test_grafana_reads_with_the_apis_token(running: Stack):

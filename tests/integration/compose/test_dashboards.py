@@ -6,12 +6,19 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from tests.integration.compose.conftest import EARLIER
 from tests.integration.compose.resolved import ROOT
 from tests.integration.compose.stack import Stack, wait_until
+
+from nodetide_core.alerts.model import AlertKey, AlertState, Phase
+from nodetide_core.alerts.ports import AlertRecord
+from nodetide_core.lineprotocol import Encoder
+from nodetide_core.stores.influx.alert_records import points
 
 pytestmark = [pytest.mark.peer, pytest.mark.timeout(180)]
 
@@ -29,13 +36,20 @@ VARIABLES = {
 }
 
 
-def filled(query: str, *, bucket: str, host: str, window: str) -> str:
-    """As Grafana's InfluxDB plugin fills it in, for the last hour."""
+def filled(
+    query: str, *, bucket: str, host: str = ".*", window: str = "1s", policy: str = "", cluster: str = ".*",
+    start: datetime | None = None,
+) -> str:  # fmt: skip
+    """As Grafana's InfluxDB plugin fills it in, for the last hour unless told otherwise."""
+    stop = datetime.now(timezone.utc)
     values = {
+        "${policy}": policy or bucket,
+        "${policy:regex}": regex(policy or bucket),
         "${bucket}": bucket,
-        "${host:regex}": re.sub(r"([\\^$*+?.()|{}\[\]/-])", r"\\\1", host),
-        "v.timeRangeStart": "-1h",
-        "v.timeRangeStop": "now()",
+        "${cluster:regex}": cluster,
+        "${host:regex}": host if host == ".*" else regex(host),
+        "v.timeRangeStart": (start or stop - timedelta(hours=1)).isoformat().replace("+00:00", "Z"),
+        "v.timeRangeStop": stop.isoformat().replace("+00:00", "Z"),
         "v.windowPeriod": window,
     }
     for name, value in values.items():
@@ -44,44 +58,95 @@ def filled(query: str, *, bucket: str, host: str, window: str) -> str:
     return query
 
 
+def regex(text: str) -> str:
+    return re.sub(r"([\\^$*+?.()|{}\[\]/-])", r"\\\1", text)
+
+
+@pytest.fixture(scope="module")
+def firing(running: Stack) -> None:
+    """An alert that fires, and one that has ended, saved as the evaluator saves them."""
+    bucket, now = running.influx.bucket, int(time.time())
+    records = {}
+    for name, phase in (("Busy", Phase.FIRING), ("Calm", Phase.INACTIVE)):
+        state = AlertState(phase, since=now - 90, fired=now - 60, seen=now, value=97.5)
+        key = AlertKey(bucket, name, "critical", (("host", EARLIER),))
+        records[key] = AlertRecord(state, {"alertname": name, "host": EARLIER}, {"summary": 'It\'s "busy"'})
+    where = f"/api/v2/write?org={running.influx.org}&bucket={bucket}&precision=s"
+    running.influx.call("POST", where, "\n".join(Encoder().lines(points(records, {}, now))))
+
+
 def read(stack: Stack, query: str) -> list[list[str]]:
     return stack.flux(query, stack.place("grafana", "/run/token/token").read_text())
 
 
 @pytest.mark.parametrize("query", PANELS)
 @pytest.mark.parametrize(("tier", "host", "window"), [("", None, "1s"), ("-5m", EARLIER, "5m")], ids=["raw", "5m"])
-def test_panel_shows_something(query: str, tier: str, host: str | None, window: str, running: Stack):
-    bucket = running.influx.bucket + tier
-    text = filled(query, bucket=bucket, host=host or socket.gethostname(), window=window)
+def test_panel_shows_something(query: str, tier: str, host: str | None, window: str, running: Stack, firing: None):
+    policy = running.influx.bucket
+    text = filled(query, bucket=policy + tier, policy=policy, host=host or socket.gethostname(), window=window)
     rows = wait_until(lambda: read(running, text), f"nothing for\n{text}")
     wanted = set(re.findall(r'r\._field == "(\w+)"', text))
-    if len(wanted) > 1:  # each of them, not some
+    if len(wanted) > 1 and "pivot(" not in text:  # each of them, not some
         assert {field for row in rows for field in row} >= wanted
 
 
+def test_the_alert_that_fires_is_in_the_table_and_the_one_that_has_ended_is_not(running: Stack, firing: None):
+    (query,) = (param.values[0] for param in PANELS if param.id == "Alerts: Firing")
+    rows = read(running, filled(str(query), bucket=running.influx.bucket))
+    assert len(rows) == 1, rows
+    assert {"Busy", "critical", "97.5"} <= set(rows[0])
+
+
 def test_all_hosts_are_one_of_the_choices(running: Stack):
-    board = next(iter(BOARDS.values()))
-    (hosts,) = (variable for variable in board["templating"]["list"] if variable["name"] == "host")
+    (hosts,) = (item for item in BOARDS["fleet-dashboard.json"]["templating"]["list"] if item["name"] == "host")
     query = (
-        'from(bucket: "${bucket}") |> range(start: v.timeRangeStart) |> filter(fn: (r) => r.host =~ /^${host:regex}$/)'
+        'from(bucket: "${bucket}") |> range(start: -1h) |> filter(fn: (r) => r.host =~ /^${host:regex}$/)'
+        ' |> keep(columns: ["host"]) |> distinct(column: "host")'
     )
-    text = query.replace("${host:regex}", hosts["allValue"]).replace("${bucket}", running.influx.bucket)
-    rows = read(
-        running, text.replace("v.timeRangeStart", "-1h") + ' |> keep(columns: ["host"]) |> distinct(column: "host")'
-    )
+    rows = read(running, query.replace("${host:regex}", hosts["allValue"]).replace("${bucket}", running.influx.bucket))
     assert {row[-1] for row in rows} == {EARLIER, socket.gethostname()}
 
 
-def test_buckets_to_choose_from_are_the_tiers_finest_first(running: Stack):
-    rows = read(running, VARIABLES["System metrics", "bucket"])
+def test_one_host_at_a_time_is_shown_in_depth():
+    (host,) = (item for item in BOARDS["node-dashboard.json"]["templating"]["list"] if item["name"] == "host")
+    assert not host.get("multi")
+
+
+def test_policies_to_choose_from_are_raw_buckets(running: Stack):
+    rows = read(running, VARIABLES["Fleet", "policy"])
+    assert [row[-1] for row in rows] == [running.influx.bucket]
+
+
+@pytest.mark.parametrize(
+    ("span", "offered"),
+    [
+        (timedelta(hours=1), ["", "-5m", "-1h", "-1d"]),
+        (timedelta(hours=12), ["", "-5m", "-1h", "-1d"]),
+        (timedelta(hours=13), ["-5m", "-1h", "-1d"]),
+        (timedelta(days=4), ["-1h", "-1d"]),
+        (timedelta(days=16), ["-1d"]),
+        (timedelta(days=900), ["-1d"]),
+    ],
+    ids=str,
+)
+def test_tiers_to_choose_from_are_those_that_the_time_affords_finest_first(
+    span: timedelta, offered: list[str], running: Stack
+):
     raw = running.influx.bucket
-    assert sorted(row[-1] for row in rows) == [raw, f"{raw}-1d", f"{raw}-1h", f"{raw}-5m"]
+    start = datetime.now(timezone.utc) - span
+    rows = read(running, filled(VARIABLES["Fleet", "bucket"], bucket="", policy=raw, start=start))
+    assert [row[-1] for row in rows] == [raw + tier for tier in offered]
 
 
-def test_hosts_to_choose_from_are_those_that_write(running: Stack):
-    query = VARIABLES["System metrics", "host"].replace("${bucket}", running.influx.bucket)
+def test_clusters_and_hosts_to_choose_from_are_those_that_write(running: Stack):
+    bucket = running.influx.bucket
+    query = filled(VARIABLES["Fleet", "host"], bucket=bucket)
     rows = wait_until(lambda: found if len(found := read(running, query)) > 1 else None, "one host only")
     assert {row[-1] for row in rows} == {EARLIER, socket.gethostname()}
+    assert [row[-1] for row in read(running, filled(VARIABLES["Fleet", "cluster"], bucket=bucket))] == ["home"]
+    # What was sampled earlier has no cluster.
+    query = filled(VARIABLES["Fleet", "host"], bucket=bucket, cluster="home")
+    assert [row[-1] for row in read(running, query)] == [socket.gethostname()]
 
 
 def test_panels_name_the_source_that_is_provisioned(running: Stack):

@@ -41,7 +41,9 @@ _ANYTHING = st.one_of(
         ["500ms", "1", "-1s", "1m\n", "", " ", "a b", "raw", "5m", "host", "cpu", "cpu.usage_active", "mem", "mem.used",
          "mem.nothing", "no.such", "collector.policy_hash", "threshold", "deadman", "flux", "http", "slack", "In",
          "Exists", "Retain", "mean", "warning", "critical", "http://x", "ftp://x", "_x", "a/b", "x" * 300, "zone",
-         "example.com/zone", "Ünï"]
+         "example.com/zone", "Ünï", "influxdb", "2026-02-28T23:59:59Z", "2026-02-29T00:00:00Z",
+         "2024-02-29T00:00:00.5+09:00", "2026-01-31T24:00:00Z",
+         "2026-01-31T18:00:60Z", "2026-01-31T18:00:00+24:00", "1999-12-31T18:00:00Z"]
     ),
     st.sampled_from([None, True, False, 50.0, 10**6, 10**20, 1e300]),
     st.sampled_from([[], {}, [1], [1, 2], [2, 1], ["zone"], ["zone", "zone"], ["host"], [None], {"a": "b"},
@@ -50,7 +52,8 @@ _ANYTHING = st.one_of(
 _KEYS = st.sampled_from(
     ["interval", "groups", "labels", "nodeLabels", "bucket", "tiers", "window", "retention", "name", "type", "metric",
      "every", "for", "aggregate", "critical", "warning", "above", "below", "inside", "outside", "recover", "flux",
-     "url", "secretRef", "key", "operator", "values", "cpu", "disk", "host", "a b", "unknown", "include", "perCpu"]
+     "url", "secretRef", "key", "predictAfter", "alertEngine", "until", "match",
+     "operator", "values", "cpu", "disk", "host", "a b", "unknown", "include", "perCpu"]
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ STANDARD = ("apiVersion", "kind", "metadata")
 SECTIONS = (
     "", ".spec", ".spec.nodeSelector.matchExpressions", ".spec.collection", ".spec.collection.groups",
     ".spec.collection.groups.disk", ".spec.storage", ".spec.storage.tiers", ".spec.alerts", ".spec.alerts.critical",
-    ".spec.notify.secretRef", ".status", ".status.conditions", ".status.tasks", ".status.nodes",
+    ".spec.notify.secretRef", ".spec.silences", ".status", ".status.conditions", ".status.tasks", ".status.nodes",
 )  # fmt: skip
 
 
@@ -55,6 +55,7 @@ def test_rules_leave_room_below_the_limit_of_their_cost(api: Any, crd: dict[str,
     for schema, limit in (
         (spec["alerts"], "maxItems"),
         (spec["notify"], "maxItems"),
+        (spec["silences"], "maxItems"),
         (spec["storage"]["properties"]["tiers"], "maxItems"),
         (spec["collection"]["properties"]["labels"], "maxProperties"),
     ):

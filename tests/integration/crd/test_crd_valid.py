@@ -80,4 +80,5 @@ def test_defaults_are_seen_in_the_object(api: Any, document: Callable[..., Any])
             ],
             "deletionPolicy": "Retain",
         },
+        "alertEngine": "nodetide",
     }

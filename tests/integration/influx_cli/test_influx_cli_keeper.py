@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.integration.influx_cli.switch import Outage, Switch
 from nodetide.keeping import Keeper
 from nodetide.vault import FileVault
 from nodetide_collector.policies import PolicySource
+from nodetide_core.policy import Policy
 from nodetide_core.stores.influx.caller import connect
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.control import Control
@@ -43,13 +44,23 @@ class Kept:
         self._store = InfluxStore(config)
         self._caller = connect(config, 5.0)
         vault = None if tokens is None else FileVault(tokens)
+        self.follow: Callable[[Sequence[Policy]], None] = lambda policies: None
         self.keeper = Keeper(
-            PolicySource(path), self._store, Control(self._caller, org), vault, clock=self.now, monotonic=self._minutes
+            PolicySource(path),
+            self._store,
+            Control(self._caller, org),
+            vault,
+            on_policies=self._tell,
+            clock=self.now,
+            monotonic=self._minutes,
         )
 
     def turn(self, *, later: bool = True) -> bool:
         self._minutes.now += 60 if later else 1
         return self.keeper.turn()
+
+    def _tell(self, policies: Sequence[Policy]) -> None:
+        self.follow(policies)
 
     def close(self) -> None:
         self._store.close()
@@ -104,6 +115,21 @@ def test_what_is_changed_by_hand_is_mended_within_a_minute(
         name: (task["flux"], task["status"]) for name, task in tasks.items()
     }
     assert told(caplog) == []
+
+
+def test_who_follows_policies_is_told_when_their_buckets_are_there(
+    org: Any, policy: Write, keep: Callable[..., Kept], tmp_path: Path
+) -> None:
+    policy("p", tiers={"raw": "24h"}, file="policies/p.yaml")
+    kept = keep(org.server.url, org.name, org.token, tmp_path / "policies", None)
+    followed: list[tuple[list[str], set[str]]] = []
+    kept.follow = lambda policies: followed.append(([policy.name for policy in policies], set(org.buckets())))
+    for _ in range(3):
+        kept.turn()
+    policy("q", tiers={"raw": "24h"}, file="policies/q.yaml")
+    for _ in range(3):
+        kept.turn()
+    assert followed == [(["p"], {"p"}), (["p", "q"], {"p", "q"})]
 
 
 def test_a_bucket_deleted_by_hand_comes_back_and_the_token_is_for_the_new_one(

@@ -15,10 +15,11 @@ from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.http import Reply, Transport
+from nodetide_operator.alerting import Charge
 from nodetide_operator.cluster import Cluster
 from nodetide_operator.config import OperatorConfig
 from nodetide_operator.influx import Influx
-from nodetide_operator.knowledge import Knowledge
+from nodetide_operator.knowledge import Knowledge, Shared
 from nodetide_operator.reconciling import Reconciler, TurnReport
 from nodetide_operator.vault import SecretVault
 from nodetide_operator.world import World
@@ -93,7 +94,7 @@ class Inside:
         influx = Influx(Control(self._caller, self._config.influx.org), self._config.owner, self._config.watches)
         self._reconciler = Reconciler(
             self._config, self._cluster, influx, vault=SecretVault(self._cluster, self._config.token_prefix),
-            world=World(), knowledge=Knowledge(), clock=lambda: self.now,
+            world=World(), knowledge=Knowledge(), charge=Shared(Charge()), alerts=Shared({}), clock=lambda: self.now,
         )  # fmt: skip
 
     def turn(self) -> TurnReport:

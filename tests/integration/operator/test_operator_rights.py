@@ -167,6 +167,10 @@ def test_without_any_one_permission_in_influxdb_it_is_not_ready_and_leaves_no_to
     told = site.condition("p")
     assert told["status"] == "False"
     assert any(word in told["message"] for word in ("token", "unauthorized")), told
+    if taken == "read tasks":
+        with inside(site, token) as operator:
+            operator.turn()
+        assert site.org.tasks() == [], "one that nobody sees, and another at each turn"
     made = {token["description"].split()[-1] for token in site.org.tokens()}
     held = {site.kube.token(site.namespace, name) for name in ("collector", "api")} - {None}
     assert len(made) == len(held), "a token that nobody has"

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nodetide_core.alerts.model import AlertKey
+from nodetide_core.alerts.ports import AlertRecord
 from nodetide_core.catalogue import CATALOGUE, Kind
 from nodetide_core.errors import StoreUnavailable
 from nodetide_core.points import Point, SeriesKey, make_tags
@@ -30,6 +32,7 @@ class SyntheticStore:
         pressure: whether the kernel has pressure stall information.
         wild: a name given to an interface and a mount point.
         queries: every read, in order.
+        records: what is remembered of alerts, of the first policy.
     """
 
     nodes: dict[str, int] = field(default_factory=lambda: {"node-1": 4})
@@ -42,6 +45,7 @@ class SyntheticStore:
     policies: tuple[str, ...] = ("system-metrics",)
     clock: Callable[[], float] = time.time
     queries: list[RangeQuery] = field(default_factory=list)
+    records: dict[AlertKey, AlertRecord] = field(default_factory=dict)
 
     async def streams(self) -> Sequence[Stream]:
         return [Stream(name, name, interval=self.interval) for name in self.policies]
@@ -81,6 +85,10 @@ class SyntheticStore:
     async def watermarks(self, bucket: str) -> Mapping[str, int]:
         now = int(self.clock())
         return {"5m": now - now % 300, "1h": now - now % 3600, "1d": now - now % 86400}
+
+    async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
+        await self.ready()
+        return self.records if bucket == self.policies[0] else {}
 
     async def ready(self) -> None:
         if self.broken is not None:

@@ -7,7 +7,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from nodetide_api.config import ApiConfig
-from nodetide_api.models import Alerts, CatalogueAnswer, Health, Nodes, Policies
+from nodetide_api.models import CatalogueAnswer, Health, Nodes, Policies
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.errors import StoreUnavailable
 from nodetide_core.store import Stream
@@ -95,7 +95,23 @@ async def test_prometheus_gets_the_newest_samples_of_living_hosts(client, store,
     assert found["nodetide_net_bytes_recv_total", eth0] == 30
     assert found["nodetide_cpu_usage_active_percent", total] == 12.5
     assert found["nodetide_api_store_up", frozenset()] == 1
-    assert not any("dead" in dict(labels).values() for _, labels in found)
+    silent = {name: value for (name, labels), value in found.items() if "dead" in dict(labels).values()}
+    assert silent == {"nodetide_last_sample_timestamp_seconds": now - 60}
+
+
+async def test_prometheus_is_told_when_each_node_last_had_a_sample(client, store, point, now):
+    store.add(
+        point(now - 1, "net", {"bytes_recv": 10}, interface="eth0"),
+        point(now, "net", {"bytes_recv": 30}, interface="eth1"),
+        point(now - 40, "mem", {"total": 8}, **{"example.com/zone": "z"}),
+    )
+    found = samples((await client.get("/metrics")).text)
+    times = {
+        labels: value for (name, labels), value in found.items() if name == "nodetide_last_sample_timestamp_seconds"
+    }
+    net = frozenset({"host": "node-1", "measurement": "net"}.items())
+    mem = frozenset({"host": "node-1", "measurement": "mem", "example_com_zone": "z"}.items())
+    assert times == {net: now, mem: now - 40}
 
 
 async def test_openmetrics_for_those_who_ask(client, store, point, now):
@@ -176,7 +192,3 @@ async def test_the_catalogue_is_whole(client, get):
         (m.name, field.name) for m in CATALOGUE for field in m.fields
     }
     assert "cpu" in answer.aliases
-
-
-async def test_alerts_are_not_evaluated_yet(client, get):
-    assert await get(client, "/api/v1/alerts", Alerts) == Alerts(evaluated=False, alerts=[])

@@ -52,7 +52,7 @@ READS = [
         ("nodes?policy=nobody", "policy", "allowed: system-metrics"),
         ("catalogue?x=1", "x", "allowed: none"),
         ("policies?x=1", "x", "allowed: none"),
-        ("alerts?x=1", "x", "allowed: none"),
+        ("alerts?x=1", "x", "allowed: policy, state, severity, host, limit"),
     ],
 )
 async def test_a_wrong_parameter_is_named_with_what_is_allowed(client, refused, path, parameter, said):

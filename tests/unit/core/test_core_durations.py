@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nodetide_core.durations import DURATION_PATTERN, format_duration, parse_duration
+from nodetide_core.durations import DURATION_PATTERN, format_about, format_duration, parse_duration
 
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -16,6 +16,27 @@ def test_what_is_formatted_is_parsed_back(seconds: int):
     text = format_duration(seconds)
     assert parse_duration(text) == seconds
     assert re.fullmatch(r"[0-9]+[dhms]", text)
+
+
+@given(st.integers(0, 10**6) | st.integers(0, 999_999_999))
+def test_about_is_at_most_two_units_and_not_less(seconds: int):
+    text = format_about(seconds)
+    parts = re.findall(r"([0-9]+)([dhms])", text)
+    assert "".join(map("".join, parts)) == text
+    assert len(parts) <= 2
+    least = {"d": 3600, "h": 60, "m": 1, "s": 1}[parts[0][1]]
+    assert 0 <= parse_duration(text) - seconds < least
+    if len(parts) == 2:
+        assert "dhms".index(parts[1][1]) == "dhms".index(parts[0][1]) + 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0s"), (59, "59s"), (60, "1m"), (61, "1m1s"), (5400, "1h30m"), (5401, "1h31m"), (86_399, "1d"),
+     (86_400, "1d"), (614_400, "7d3h"), (7_199, "2h")],
+)  # fmt: skip
+def test_about(seconds: int, text: str):
+    assert format_about(seconds) == text
 
 
 @given(st.lists(st.tuples(st.integers(0, 999_999_999), st.sampled_from(sorted(SECONDS))), min_size=1, max_size=5))

@@ -18,7 +18,13 @@ UNWELCOME = {
     "ssl", "subprocess", "unittest", "urllib.request", "uvicorn", "xml", "yaml",
 }  # fmt: skip
 #: Modules that only those import who want what they wrap.
-ADAPTERS = ("nodetide_core.stores",)
+ADAPTERS = (
+    "nodetide_core.alerts.asking",
+    "nodetide_core.alerts.evaluator",
+    "nodetide_core.alerts.notify",
+    "nodetide_core.alerts.prometheus_text",
+    "nodetide_core.stores",
+)
 
 
 def core_modules() -> list[str]:

@@ -27,6 +27,16 @@ def tiers(*given: dict[str, Any]) -> dict[str, Any]:
     return {"storage": {"tiers": list(given)}}
 
 
+def silence(until: Any) -> dict[str, Any]:
+    return {"silences": [{**SILENCE, "until": until}]}
+
+
+def in_influxdb(**changes: Any) -> dict[str, Any]:
+    return {"alertEngine": "influxdb", **alert(**changes)}
+
+
+SILENCE = {"match": {"host": "a"}, "until": "2026-01-31T18:00:00Z"}
+INSTANT = "must be a time such as 2026-01-31T18:00:00Z"
 RAW = {"name": "raw", "retention": "24h"}
 FIVE = {"name": "5m", "window": "5m", "retention": "7d"}
 DURATION = "must be a duration such as 1s, 5m, 24h or 7d"
@@ -37,8 +47,8 @@ STRUCTURE: list[tuple[Any, str, str]] = [
     ("", "spec", "must be a mapping, not ''"),
     (0, "spec", "must be a mapping, not 0"),
     (False, "spec", "must be a mapping, not false"),
-    ({"colection": {}}, "spec.colection", "is not a field; did you mean collection? (allowed: alerts, collection,"),
-    ({"x": 1}, "spec.x", "is not a field (allowed: alerts, collection, nodeSelector, notify, storage, suspend)"),
+    ({"colection": {}}, "spec.colection", "is not a field; did you mean collection? (allowed: alertEngine,"),
+    ({"x": 1}, "spec.x", "(allowed: alertEngine, alerts, collection, nodeSelector, notify, silences, storage,"),
     ({1: 2}, "spec", "the key 1 must be text; put it in quotes"),
     ({"suspend": "yes"}, "spec.suspend", "must be true or false, not 'yes'"),
     ({"suspend": 1}, "spec.suspend", "must be true or false, not 1"),
@@ -210,6 +220,50 @@ STRUCTURE: list[tuple[Any, str, str]] = [
     (alert(type="flux", flux="  "), "spec.alerts[0].flux", "is required for type flux"),
     (alert(flux="from()"), "spec.alerts[0].flux", "is for type flux only, and the type is threshold"),
     ({"alerts": [THRESHOLD, THRESHOLD]}, "spec.alerts[1].name", "'A' stands twice"),
+    (alert(predictAfter="0"), "spec.alerts[0].predictAfter", "must be 1s to 30d, not 0"),
+    (alert(predictAfter="31d"), "spec.alerts[0].predictAfter", "must be 1s to 30d, not 31d"),
+    (alert(predictAfter=60), "spec.alerts[0].predictAfter", f"{DURATION}, not 60"),
+    (alert(metric="net.bytes_recv", predictAfter="1h"), "spec.alerts[0].predictAfter", "net.bytes_recv is a counter"),
+    (alert(type="deadman", critical={}, predictAfter="1h"), "spec.alerts[0].predictAfter", "for type threshold only"),
+    # Silences.
+    ({"silences": {}}, "spec.silences", "must be a list, not a mapping"),
+    ({"silences": [SILENCE] * 51}, "spec.silences", "has 51 entries; 0 to 50 are allowed"),
+    ({"silences": [{**SILENCE, "match": {}}]}, "spec.silences[0].match", "needs a label; to be told of nothing"),
+    ({"silences": [{**SILENCE, "match": None}]}, "spec.silences[0].match", "needs a label"),
+    ({"silences": [{"until": SILENCE["until"]}]}, "spec.silences[0].match", "is required"),
+    ({"silences": [{"match": SILENCE["match"]}]}, "spec.silences[0].until", "is required"),
+    (silence("2h"), "spec.silences[0].until", f"{INSTANT}, not '2h'"),
+    (silence(1_769_882_400), "spec.silences[0].until", "must be text, not 1769882400; put it in quotes"),
+    (silence("2026-01-31"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31T18:00:00"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31 18:00:00Z"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31T18:00:00Z\n"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31T24:00:00Z"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31T18:60:00Z"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31T18:00:60Z"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31T18:00:00+24:00"), "spec.silences[0].until", INSTANT),
+    (silence("2026-01-31T18:00:00.Z"), "spec.silences[0].until", INSTANT),
+    (silence("1999-12-31T18:00:00Z"), "spec.silences[0].until", INSTANT),
+    (silence("٢٠٢٦-01-31T18:00:00Z"), "spec.silences[0].until", INSTANT),
+    (silence("2026-02-29T18:00:00Z"), "spec.silences[0].until", "is a day that there is not: 2026-02-29T18:00:00Z"),
+    (silence("2026-00-01T18:00:00Z"), "spec.silences[0].until", "is a day that there is not"),
+    # What InfluxDB's own checks cannot do.
+    ({"alertEngine": "flux"}, "spec.alertEngine", "must be one of nodetide, influxdb, not 'flux'"),
+    (in_influxdb(**{"for": "0s"}), "spec.alerts[0].for", "is evaluated by alertEngine nodetide only"),
+    (in_influxdb(keepFiringFor="1m"), "spec.alerts[0].keepFiringFor", "is evaluated by alertEngine nodetide only"),
+    (in_influxdb(predictAfter="1h"), "spec.alerts[0].predictAfter", "is evaluated by alertEngine nodetide only"),
+    (in_influxdb(groupBy=[]), "spec.alerts[0].groupBy", "is evaluated by alertEngine nodetide only"),
+    (
+        in_influxdb(warning={"above": 90, "recover": 80}),
+        "spec.alerts[0].warning.recover",
+        "is evaluated by alertEngine nodetide only",
+    ),
+    ({"alertEngine": "influxdb", "silences": [SILENCE]}, "spec.silences", "by alertEngine nodetide only; leave it out"),
+    (
+        {"alertEngine": "influxdb", "notify": [{"name": "a", "type": "alertmanager", "url": "http://x"}]},
+        "spec.notify[0].type",
+        "alertmanager needs alertEngine nodetide",
+    ),
     # Notification.
     ({"notify": [{"name": "a", "type": "mail"}]}, "spec.notify[0].type", "one of alertmanager, http, slack, pagerduty"),
     ({"notify": [{"name": "a", "type": "http"}]}, "spec.notify[0].url", "is required for type http"),

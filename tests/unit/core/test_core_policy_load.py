@@ -48,7 +48,6 @@ def refusal(path: Path) -> str:
         ("spec: {collection: {labels: {enabled: yes}}}", "labels.enabled: must be text, not true; put it in quotes"),
         ("spec: {collection: {labels: {country: NO}}}", "labels.country: must be text, not false; put it in quotes"),
         ("spec: {collection: {labels: {version: 1.10}}}", "labels.version: must be text, not 1.1; put it in quotes"),
-        ("spec: {collection: {labels: {day: 2024-01-01}}}", "labels.day: must be text, not the date 2024-01-01"),
         ("spec: {collection: {labels: {empty: }}}", "labels.empty: must be text, not null"),
         ("spec: {collection: {labels: {bin: !!binary aGk=}}}", "labels.bin: must be text, not the bytes b'hi'"),
         ("spec: {collection: {interval: 1:30}}", "spec.collection.interval: must be a duration such as 1s"),
@@ -68,7 +67,8 @@ def refusal(path: Path) -> str:
         ("spec: {? [a] : b}", "unhashable key"),
         ("spec: &a {collection: *a}", "recursive"),
         ("spec: !!python/object/apply:os.system [id]", "could not determine a constructor"),
-        ("spec: {collection: {interval: 2024-99-99}}", "is not YAML"),
+        ("spec: {collection: {labels: {day: !!timestamp 2024-99-99}}}", "is not YAML"),
+        ("spec: {collection: {labels: {day: !!timestamp 2024-01-01}}}", "must be text, not the date 2024-01-01"),
         ("spec: {suspend: !!bool maybe}", "is not YAML"),
         ("spec: {suspend: !!int ''}", "is not YAML"),
         ("spec: {suspend: !!timestamp x}", "is not YAML"),
@@ -94,6 +94,13 @@ def test_quotes_make_text_of_what_yaml_would_change(write: Callable[..., Path]):
     assert policy.collection.labels == {"on": "yes", "version": "1.10"}
 
 
+def test_times_are_text_without_quotes_as_they_are_for_kubectl(write: Callable[..., Path]):
+    silence = "{match: {host: a}, until: 2026-01-31T18:00:00Z}"
+    (policy,) = load_policies(write(f"spec: {{collection: {{labels: {{day: 2024-01-01}}}}, silences: [{silence}]}}"))
+    assert policy.collection.labels == {"day": "2024-01-01"}
+    assert policy.silences[0].until == 1_769_882_400
+
+
 def test_anchors_and_aliases_are_welcome(write: Callable[..., Path]):
     (policy,) = load_policies(write("spec: {collection: {labels: {a: &v x, b: *v}}}"))
     assert policy.collection.labels == {"a": "x", "b": "x"}
@@ -101,7 +108,7 @@ def test_anchors_and_aliases_are_welcome(write: Callable[..., Path]):
 
 def test_empty_values_are_defaults_where_a_mapping_is_wanted(write: Callable[..., Path]):
     (policy,) = load_policies(write("spec:\n  collection:\n    groups:\n      cpu:\n      mem:\n  storage:\n"))
-    assert list(policy.collection.groups) == ["cpu", "mem"]
+    assert list(policy.collection.groups) == ["cpu", "mem", "collector"]
 
 
 @pytest.mark.timeout(30)

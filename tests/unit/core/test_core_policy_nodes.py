@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nodetide_core.errors import PolicyError
 from nodetide_core.policy import Policy, parse_policy
-from nodetide_core.policy.nodes import collected_hash, policies_of_node, render_nodes
+from nodetide_core.policy.nodes import collected_hash, kept_policies, policies_of_node, render_nodes
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])
 LABELS = st.dictionaries(st.sampled_from(["zone", "gpu", "role"]), st.sampled_from(["x", "y", ""]), max_size=3)
@@ -128,3 +128,33 @@ def test_only_what_nodes_act_upon_is_in_the_hash():
 def test_what_cannot_be_read_says_why(document: Any, told: str):
     with pytest.raises(PolicyError, match=told):
         policies_of_node(document, "n")
+
+
+@given(st.dictionaries(NAMES, SPECS), NODES, NODES, st.sets(NAMES))
+def test_what_is_kept_of_a_policy_is_what_it_said(
+    specs: dict[str, Any], nodes: dict[str, Any], later: dict[str, Any], names: set[str]
+):
+    """Also for nodes that come later, and whose labels change."""
+    whole = [(parsed(name, spec), spec) for name, spec in specs.items()]
+    document = through_json(render_nodes(whole, nodes))
+    kept = kept_policies(document, sorted(names))
+    active = {policy.name for policy, _ in whole if not policy.suspend}
+    assert {policy.name for policy, _ in kept} == names & active
+    again = [pair for pair in whole if pair[0].name not in names] + kept
+    wanted = [pair for pair in whole if pair[0].name not in names or pair[0].name in active]
+    assert through_json(render_nodes(again, later)) == through_json(render_nodes(wanted, later))
+    assert {p.name: collected_hash(p, s) for p, s in kept} == {
+        p.name: collected_hash(p, s) for p, s in whole if p.name in names & active
+    }
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        None, [], "x", {}, {"version": 1}, {"version": 2, "policies": {"a": {}}}, {"version": 1, "policies": {"a": {}}},
+        {"version": 1, "policies": {"a": {"collection": {}, "bucket": "a"}}}, {"version": 1, "policies": {"a": None}},
+        {"version": 1, "policies": {"a": {"collection": {"x": 1}, "bucket": "a", "nodeSelector": {}}}},
+    ],
+)  # fmt: skip
+def test_of_what_is_not_whole_nothing_is_kept(document: Any):
+    assert kept_policies(document, ["a"]) == []

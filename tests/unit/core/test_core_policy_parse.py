@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -22,9 +25,11 @@ from nodetide_core.policy import (
     Notify,
     Policy,
     SecretRef,
+    Silence,
     default_policy,
     parse_policy,
 )
+from nodetide_core.policy.instants import INSTANT_PATTERN, parse_instant
 from nodetide_core.store import Stream
 from nodetide_core.tiers import DEFAULT_TIERS, Tier
 
@@ -74,6 +79,7 @@ def test_every_default():
     policy = default_policy()
     assert (policy.name, policy.namespace, policy.suspend) == ("system-metrics", "default", False)
     assert (policy.alerts, policy.notify, policy.annotations) == ((), (), {})
+    assert (policy.alert_engine, policy.silences) == ("nodetide", ())
     assert policy.node_selector == NodeSelector({}, ())
     collection = policy.collection
     assert collection.interval == 1
@@ -117,7 +123,7 @@ def _less_hash(policy: Policy) -> dict[str, Any]:
 def test_the_example_of_the_guide():
     policy = parse_policy(yaml.safe_load(EXAMPLE))
     assert policy.storage.tiers == DEFAULT_TIERS
-    assert list(policy.collection.groups) == ["cpu", "disk"]
+    assert list(policy.collection.groups) == ["cpu", "disk", "collector"]
     assert policy.collection.groups["disk"].interval == 10
     assert policy.collection.groups["disk"].exclude == default_policy().collection.groups["disk"].exclude
     assert policy.alerts == (
@@ -130,6 +136,7 @@ def test_the_example_of_the_guide():
             every=30,
             window=60,
             aggregate="mean",
+            predict_after=0,
             levels={"critical": Level("above", (95,), (85,)), "warning": Level("above", (85,), None)},
             for_=300,
             keep_firing_for=0,
@@ -178,8 +185,26 @@ def test_what_a_group_says(document: Callable[..., Any]):
         "disk": GroupSpec(10, ("/data*",), ("/data/tmp",), ()),
         "diskio": GroupSpec(5, ("sd*",), ()),
         "net": GroupSpec(5, (), (*usual["net"].exclude, "eth9")),
+        "collector": GroupSpec(5),
     }
     assert (found.finest, found.slowest) == (5, 10)
+
+
+@pytest.mark.parametrize(
+    ("groups", "interval"),
+    [
+        ({"mem": {}}, 2),
+        ({"disk": {}}, 10),
+        ({"disk": {"interval": "1m"}, "mem": {"interval": "30s"}}, 30),
+        ({"mem": {}, "collector": {"interval": "20s"}}, 20),
+    ],
+)
+def test_a_collector_always_tells_of_itself_as_often_as_of_anything(
+    document: Callable[..., Any], groups: Any, interval: int
+):
+    found = parse_policy(document({"collection": {"interval": "2s", "groups": groups}})).collection
+    assert found.groups["collector"].interval == interval
+    assert set(found.groups) == {*groups, "collector"}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +266,44 @@ def test_alerts_and_receivers(document: Callable[..., Any]):
     slack, http = policy.notify
     assert (slack.secret_ref, slack.severities) == (SecretRef("n", "k"), ("critical",))
     assert (http.url, http.match) == ("https://x", {"team": "a"})
+
+
+def test_a_prediction(document: Callable[..., Any]):
+    alert = {"name": "a", "type": "threshold", "metric": "disk.free", "predictAfter": "4h", "critical": {"below": 0}}
+    assert parse_policy(document({"alerts": [alert]})).alerts[0].predict_after == 4 * 3600
+
+
+@pytest.mark.parametrize(
+    ("written", "until"),
+    [
+        ("2026-01-31T18:00:00Z", 1_769_882_400),
+        ("2026-01-31t18:00:00z", 1_769_882_400),
+        ("2026-01-31T18:00:00.999999999Z", 1_769_882_400),
+        ("2026-01-31T18:00:00.5+09:00", 1_769_882_400 - 9 * 3600),
+        ("2026-01-31T18:00:00-00:30", 1_769_882_400 + 1800),
+        ("2028-02-29T00:00:00Z", 1_835_395_200),
+    ],
+)
+def test_a_silence(document: Callable[..., Any], written: str, until: int):
+    silence = {"match": {"alertname": "HighCPU", "host": "a"}, "until": written, "comment": "moves"}
+    policy = parse_policy(document({"silences": [silence, {**silence, "comment": ""}]}))
+    assert policy.silences == (
+        Silence({"alertname": "HighCPU", "host": "a"}, until, "moves"),
+        Silence({"alertname": "HighCPU", "host": "a"}, until, ""),
+    )
+
+
+@given(st.datetimes(datetime(2000, 1, 2), datetime(2999, 12, 30)), st.integers(-1439, 1439))
+def test_until_is_what_the_calendar_says(moment: datetime, offset: int):
+    zone = timezone(timedelta(minutes=offset))
+    written = moment.replace(tzinfo=zone).isoformat(timespec="microseconds")
+    assert parse_instant(written) == math.floor(moment.replace(tzinfo=zone).timestamp())
+    assert re.fullmatch(INSTANT_PATTERN, written)
+
+
+@pytest.mark.parametrize("engine", ["nodetide", "influxdb"])
+def test_the_engine(document: Callable[..., Any], engine: str):
+    assert parse_policy(document({"alertEngine": engine})).alert_engine == engine
 
 
 def test_metadata(document: Callable[..., Any]):

@@ -43,6 +43,7 @@ def test_every_default():
         "policy": None,
         "node_settings": None,
         "token_dir": None,
+        "secrets_dir": None,
         "host_name": socket.gethostname(),
         "cluster": None,
         "namespace": None,
@@ -120,6 +121,7 @@ VALUES: list[tuple[str, str, Any]] = [
     ("NODETIDE_SPOOL_DIR", "/spool", Path("/spool")),
     ("NODETIDE_NODE_SETTINGS", "/etc/nodetide/nodes", Path("/etc/nodetide/nodes")),
     ("NODETIDE_TOKEN_DIR", "tokens/", Path("tokens")),
+    ("NODETIDE_SECRETS_DIR", "secrets/", Path("secrets")),
     ("NODETIDE_SPOOL_MAX_BYTES", "1Gi", 2**30),
     ("NODETIDE_SPOOL_MAX_BYTES", "64MiB", 64 * 2**20),
     ("NODETIDE_SPOOL_MAX_BYTES", "5000k", 5_000_000),
@@ -171,6 +173,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("NODETIDE_SPOOL_DIR", " ", "is empty"),
     ("NODETIDE_NODE_SETTINGS", " ", "is empty"),
     ("NODETIDE_TOKEN_DIR", " ", "is empty"),
+    ("NODETIDE_SECRETS_DIR", " ", "is empty"),
     ("NODETIDE_SPOOL_MAX_BYTES", "much", "is not a size; allowed is a size of at least 1Mi, such as `256Mi` or `1Gi`"),
     ("NODETIDE_SPOOL_MAX_BYTES", "512k", "is too small"),
     ("NODETIDE_FLUSH_INTERVAL", "0s", "is shorter than a second"),
@@ -286,11 +289,30 @@ def test_a_secret_file_that_is_not_there_is_refused(tmp_path: Path):
         load_settings({"NODETIDE_API_TOKEN_FILE": str(tmp_path / "missing")})
 
 
+def test_the_file_of_a_token_that_is_read_again_may_come_later(tmp_path: Path):
+    file = tmp_path / "token"
+    loaded = load_settings({"INFLUXDB_TOKEN_FILE": str(file)})
+    assert (loaded.settings.influxdb_token, loaded.files["INFLUXDB_TOKEN"]) == (None, file)
+    (effective,) = (item for item in loaded.effective if item.name == "INFLUXDB_TOKEN")
+    assert (effective.shown, effective.source) == ("not set", f"file {file}, not there yet")
+
+
+def test_its_directory_must_be_there(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"^INFLUXDB_TOKEN_FILE: cannot read .*missing"):
+        load_settings({"INFLUXDB_TOKEN_FILE": str(tmp_path / "missing" / "token")})
+
+
 def test_a_secrets_directory_without_the_file_sets_nothing(tmp_path: Path):
     for directory in (tmp_path, tmp_path / "missing"):
         loaded = load_settings({SECRETS_DIR: str(directory)})
         assert loaded.settings.influxdb_token is None
-        assert {item.source for item in loaded.effective} == {"default"}
+        assert {item.source for item in loaded.effective if item.name != SECRETS_DIR} == {"default"}
+
+
+def test_the_secrets_directory_may_be_named_on_the_command_line(tmp_path: Path):
+    (tmp_path / "NODETIDE_API_TOKEN").write_text("abc")
+    loaded = load_settings({SECRETS_DIR: "/nothing"}, overrides={SECRETS_DIR: str(tmp_path)})
+    assert (loaded.settings.api_token, loaded.settings.secrets_dir) == ("abc", tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["directory", "loop", "not UTF-8", "below a file"])

@@ -177,7 +177,7 @@ def test_tasks_are_not_unique_so_surplus_ones_go_and_changed_ones_are_mended() -
     foreign = SeenTask("0", Task("nodetide b-5m", "mine", ""), active=True)
     twice = replace(observed, tasks=(foreign, task, replace(task, id=task.id + "0")))
     assert planned([stream], twice) == (DeleteTask(task.id + "0", "nodetide b-5m"),)
-    for broken in (replace(task, active=False), replace(task, task=replace(task.task, flux="x"))):
+    for broken in (replace(task, active=False), replace(task, task=replace(task.task, digest="x"))):
         assert planned([stream], replace(observed, tasks=(broken,))) == (UpdateTask(task.id, task.task),)
 
 

@@ -44,17 +44,21 @@ class SimulatedInflux:
         named = {seen.bucket.name: seen for seen in self.buckets.values()}
         return Observed(named, tuple(self.tasks[id] for id in sorted(self.tasks)))
 
-    def apply(self, actions: Iterable[Action]) -> None:
+    def apply(self, actions: Iterable[Action]) -> list[str]:
+        made = []
         for action in actions:
             self.before(action)
-            self._apply(action)
+            id = self._apply(action)
+            if isinstance(action, CreateBucket | CreateTask):
+                made.append(id)
             self.done.append(action)
+        return made
 
     def taken(self) -> list[Action]:
         done, self.done = self.done, []
         return done
 
-    def _apply(self, action: Action) -> None:
+    def _apply(self, action: Action) -> str:
         id = f"{next(self._ids):016x}"
         if isinstance(action, CreateBucket):
             self._free(action.bucket.name, "")
@@ -74,6 +78,7 @@ class SimulatedInflux:
         elif isinstance(action, DeleteTask):
             self._there(action.id in self.tasks)
             del self.tasks[action.id]
+        return id
 
     def _free(self, name: str, id: str) -> None:
         if any(seen.bucket.name == name and seen.id != id for seen in self.buckets.values()):

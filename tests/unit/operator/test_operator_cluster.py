@@ -174,6 +174,15 @@ def test_a_configmap_loses_what_it_is_not_to_hold(apiserver: FakeApiserver, clus
     assert made.body["data"] == {"settings.json": "{}"}
 
 
+def test_what_is_there_keeps_the_labels_of_whoever_made_it(apiserver: FakeApiserver, cluster: Cluster) -> None:
+    """Helm refuses to upgrade a release when somebody else has changed a label of it."""
+    cluster.put_settings("x", {"data": {}}, exists=True)
+    cluster.put_settings("x", {"data": {}}, exists=False)
+    changed, made = apiserver.asked
+    assert changed.body["metadata"] == {"name": "x"}
+    assert made.body["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "nodetide-operator"
+
+
 def test_an_event_fits_whatever_it_says(apiserver: FakeApiserver, cluster: Cluster, bodies: Any) -> None:
     for name, message in itertools.product(["a", "a." * 120 + "a", f"{'a' * 199}-b"], ["fine", "é" * 2_000]):
         cluster.event(bodies.object(name), Notice(True, "Invalid", message), NOW)

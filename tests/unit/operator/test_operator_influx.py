@@ -187,8 +187,15 @@ def test_what_the_token_may_not_read_is_noticed(it: Installation) -> None:
         return replace(whole(), tasks=())
 
     it.control.observe = blind  # type: ignore[method-assign]
-    found = it.reconcile("a")["a"]
-    assert "InfluxDB does not show what was done (create task nodetide a-5m, and 2 more)" in found.refused
+    for _ in range(2):
+        found = it.reconcile("a", "b")
+        assert "may not read tasks" in found["a"].refused
+        assert "may not read tasks" in found["b"].refused
+        assert it.control.tasks == {}, "nor is there a copy more each turn"
+    assert {seen.bucket.name for seen in it.control.buckets.values()} >= {"a", "a-5m", "b", "b-5m"}
+    it.control.observe = whole  # type: ignore[method-assign]
+    assert {found.refused for found in it.reconcile("a", "b").values()} == {""}
+    assert len(it.control.tasks) == 6
 
 
 class Tokens:
@@ -228,3 +235,14 @@ def test_tokens_are_for_the_buckets_of_policies_and_of_those_not_known_of(it: In
     assert list(it.influx.tokens(tokens, streams, 0)) == ["made token collector", "made token api"]  # type: ignore[arg-type]
     tiers = {f"{name}{tier}" for name in "ac" for tier in ("", "-5m", "-1h", "-1d")}
     assert tokens.granted == [(set(), {"a", "c"}), (tiers, set())]
+
+
+def test_tokens_stay_for_a_policy_that_is_wrong_now(it: Installation) -> None:
+    it.reconcile("a", "b")
+    tokens = Tokens(it.control)
+    tokens.install()
+    known = it.judged("a", b={"collection": {"interval": "soon"}})
+    it.influx.reconcile(known)
+    streams = [item.stream for item in known.values() if item.good and item.stream is not None]
+    it.influx.tokens(tokens, streams, 0)  # type: ignore[arg-type]
+    assert tokens.granted[0] == (set(), {"a", "b"})

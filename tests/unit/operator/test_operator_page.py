@@ -9,12 +9,12 @@ import pytest
 from tests.integration.operator.org import OPERATOR
 from tests.integration.operator.rights import OWN_NAMESPACE, permissions
 
-from nodetide_operator import statuses
+from nodetide_operator import alert_news, statuses
 from nodetide_operator.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "operator.md").read_text()
-_CODE = Path(statuses.__file__ or "").read_text()
+_CODE = "".join(Path(module.__file__ or "").read_text() for module in (statuses, alert_news))
 
 
 def test_it_explains_every_condition_and_reason() -> None:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tests.unit.operator.simulated_influx import SimulatedInflux
 
 from nodetide_core.errors import StoreUnavailable
+from nodetide_operator.alert_news import AlertNews, AlertsNews, FiringSeries
+from nodetide_operator.alerting import Charge
 from nodetide_operator.apiserver import ClusterRefused, ClusterUnavailable
 from nodetide_operator.cluster import Listed
 from nodetide_operator.config import OperatorConfig
 from nodetide_operator.influx import Influx
-from nodetide_operator.knowledge import Knowledge, Known
+from nodetide_operator.knowledge import Knowledge, Known, Shared
 from nodetide_operator.node_counts import Heard
 from nodetide_operator.outcomes import Downsampling
 from nodetide_operator.reconciling import Reconciler, TurnReport
+from nodetide_operator.settings_map import settings_document
 from nodetide_operator.statuses import Notice
 from nodetide_operator.world import PolicyObject, World
 
@@ -87,13 +90,16 @@ class Operating:
     def start(self) -> None:
         self.world = World()
         self.knowledge = Knowledge()
+        self.charge = Shared(Charge())
+        self.alerts: Shared[Any] = Shared({})
         influx = Influx(
             self.influx, self.config.owner, self.config.watches, monotonic=lambda: self.budget  # type: ignore[arg-type]
         )  # fmt: skip
         influx.tokens = lambda vault, streams, now: self.tokens.append(sorted(s.name for s in streams)) or []  # type: ignore
         self.reconciler = Reconciler(
             self.config, self.cluster, influx,  # type: ignore[arg-type]
-            vault=None, world=self.world, knowledge=self.knowledge, clock=lambda: self.now,  # type: ignore[arg-type]
+            vault=None, world=self.world, knowledge=self.knowledge,  # type: ignore[arg-type]
+            charge=self.charge, alerts=self.alerts, clock=lambda: self.now,
         )  # fmt: skip
 
     def turn(self, *, relist: bool = True) -> TurnReport:
@@ -249,3 +255,96 @@ def test_where_a_list_fails_nothing_is_done(it: Operating, bodies: Any) -> None:
         with pytest.raises(ClusterUnavailable):
             it.turn()
         assert (it.influx.taken(), it.cluster.written) == ([], [])
+
+
+class TestWrongForNow:
+    """Nodes go on with what a policy said before it turned wrong, and with their right to write it."""
+
+    BAD: ClassVar = {"collection": {"interval": "soon"}}
+
+    def settings(self, it: Operating) -> Any:
+        return settings_document(it.cluster.map)
+
+    def test_its_settings_stay_and_follow_the_nodes(self, it: Operating, bodies: Any) -> None:
+        spec = {"collection": {"interval": "7s"}, "nodeSelector": {"matchLabels": {"pool": "x"}}}
+        it.cluster.put(bodies.policy("a", spec))
+        it.cluster.put(bodies.policy("b"))
+        it.cluster.node_bodies = [bodies.node("n", {"pool": "x"})]
+        it.turn()
+        before = self.settings(it)
+        it.cluster.put(bodies.policy("a", self.BAD, generation=2))
+        for _ in range(2):
+            it.turn()
+            assert self.settings(it) == before
+            it.start()  # the next one knows of it from the ConfigMap alone
+        it.cluster.node_bodies.append(bodies.node("m", {"pool": "x"}))
+        it.turn()
+        (group,) = self.settings(it)["groups"]
+        assert group["nodes"] == ["m", "n"]
+        it.cluster.map = {"data": {"settings.json": "by hand"}}
+        it.turn()
+        assert self.settings(it)["policies"].keys() == {"a", "b"}, "drift takes nothing away either"
+        it.cluster.put(bodies.policy("a", {"collection": {"interval": "9s"}}, generation=3))
+        it.turn()
+        assert self.settings(it)["policies"]["a"]["collection"] == {"interval": "9s"}
+        assert self.settings(it)["groups"] == []
+
+    def test_in_conflict_it_goes_on_too(self, it: Operating, bodies: Any) -> None:
+        it.cluster.put(bodies.policy("old", self.BAD, creationTimestamp="2025-01-01T00:00:00Z"))
+        it.cluster.put(bodies.policy("a", {"storage": {"bucket": "x"}}))
+        it.turn()
+        it.cluster.put(
+            bodies.policy("old", {"storage": {"bucket": "x"}}, creationTimestamp="2025-01-01T00:00:00Z", generation=2)
+        )
+        it.turn()
+        assert it.reasons("a")["Ready"] == "BucketTaken"
+        assert "a" in self.settings(it)["policies"]
+
+    @pytest.mark.parametrize("spec", [None, {"suspend": True, **BAD}])
+    def test_deleted_or_suspended_it_does_not(self, it: Operating, bodies: Any, spec: Any) -> None:
+        it.cluster.put(bodies.policy("a"))
+        it.turn()
+        if spec is None:
+            del it.cluster.objects["a"]
+        else:
+            it.cluster.put(bodies.policy("a", spec, generation=2))
+        it.turn()
+        assert self.settings(it)["policies"] == {}
+
+    def test_one_that_never_was_good_is_not_collected(self, it: Operating, bodies: Any) -> None:
+        it.cluster.put(bodies.policy("a", self.BAD))
+        it.turn()
+        assert self.settings(it)["policies"] == {}
+
+    def test_those_of_a_namespace_that_cannot_be_listed_stay(self, bodies: Any, config: OperatorConfig) -> None:
+        it = Operating(replace(config, namespaces=("nodetide", "team")))
+        it.cluster.put(bodies.policy("a", namespace="team"))
+        it.cluster.put(bodies.policy("b"))
+        it.turn()
+        assert self.settings(it)["policies"].keys() == {"team/a", "b"}
+        it.cluster.unlisted = {"team": "403"}
+        it.start()
+        it.turn()
+        assert self.settings(it)["policies"].keys() == {"team/a", "b"}
+
+    def test_alerts_go_on_as_they_were(self, it: Operating, bodies: Any) -> None:
+        it.cluster.put(bodies.policy("a"))
+        it.cluster.put(bodies.policy("b", self.BAD))
+        it.turn()
+        charge = it.charge.get()
+        assert (charge.policies.keys(), charge.wrong) == ({("nodetide", "a")}, {("nodetide", "b")})
+
+
+def test_alerts_are_told_in_the_status_and_in_events_once(it: Operating, bodies: Any) -> None:
+    it.cluster.put(bodies.policy("a", {"alerts": [{"name": "A", "type": "deadman", "metric": "cpu.usage_active"}]}))
+    it.turn()
+    assert it.reasons("a")["AlertsReady"] == "NotEvaluated"
+    fires = AlertNews("A", 0, 1, "critical", (FiringSeries("host=n", "critical", 1_800_000_000),))
+    for news, reasons in ((fires, ["AlertFiring"]), (AlertNews("A"), ["AlertResolved"])):
+        it.alerts.put({("nodetide", "a"): AlertsNews((news,))})
+        for written, told in (([*"a"], reasons), ([], [])):
+            it.turn(relist=False)
+            assert it.cluster.written == written
+            assert [notice.reason for _, notice in it.cluster.events] == told
+        assert it.cluster.objects["a"]["status"]["firing"] == len(news.series)
+        assert it.reasons("a")["AlertsReady"] == "Evaluated"

@@ -55,6 +55,11 @@ export class Api {
     return (await this.#json("policies", {}, signal)).policies;
   }
 
+  /** @returns {Promise<object>} an `Alerts` answer of all policies */
+  alerts(limit, signal) {
+    return this.#json("alerts", { limit }, signal);
+  }
+
   /** @returns {Promise<object>} a `History` answer up to now */
   history({ metric, tag, seconds, host, policy }, signal) {
     const params = { metric, tag, start_time: `-${seconds}s`, end_time: "now()", host, policy };

@@ -1,5 +1,6 @@
 // Puts the page together: the view in the address, the session with the server, and what is drawn when.
 
+import { AlertPoller, AlertsView } from "./alerts.js";
 import { Api } from "./api.js";
 import { Chart } from "./chart.js";
 import { Cores } from "./cores.js";
@@ -43,6 +44,9 @@ class Page {
     (link) => this.#onPhase(link),
   );
 
+  #alertsView = new AlertsView((change) => formatHash({ ...this.#view, ...change }));
+  #alerts = new AlertPoller(this.#api, (answer) => this.#alertsView.show(answer));
+
   #ranges = new RangeButtons(byId("ranges"), (range) => this.#go({ range }));
   #hosts = new Choice(byId("host-choice"), (host) => this.#go({ host }));
   #policies = new Choice(byId("policy-choice"), (policy) => this.#go({ policy, host: "" }));
@@ -54,6 +58,7 @@ class Page {
     sample: (current) => this.#onSample(current),
     trouble: (trouble) => {
       this.#trouble = trouble;
+      if (trouble) this.#alerts.stop();
       this.#showStatus();
     },
     retry: (milliseconds) => {
@@ -127,6 +132,7 @@ class Page {
 
   #onPhase(link) {
     this.#link = link;
+    if (link.phase !== "open") this.#alerts.stop();
     if (link.phase === "open" || link.phase === "connecting") this.#trouble = null;
     if (link.phase === "waiting") this.#history.stop();
     if (link.phase === "locked") this.#tokenForm.ask();
@@ -161,6 +167,7 @@ class Page {
       serverTime: Date.parse(current.time) / 1000,
     };
     this.#trouble = null;
+    this.#alerts.start();
     if (host) {
       const now = snapshot(host);
       for (const tile of this.#tiles.values()) tile.show(now);

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 from nodetide_core.errors import StoreCorrupt, StoreUnavailable
 from nodetide_core.stores.embedded.failures import store_errors
-from nodetide_core.stores.embedded.tables import APPLICATION_ID, TABLES, VERSION
+from nodetide_core.stores.embedded.tables import APPLICATION_ID, TABLES, UPGRADES, VERSION
 
-__all__ = ["FILE_NAME", "check", "connect", "create_if_absent", "make_directory", "verify"]
+__all__ = ["FILE_NAME", "check", "connect", "create_if_absent", "make_directory", "upgrade", "verify"]
 
 FILE_NAME = "nodetide.db"
 
@@ -83,7 +83,7 @@ def check(path: Path) -> None:
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise StoreCorrupt(f"{path} is another program's database; {away}")
     version = int.from_bytes(header[60:64], "big")
-    if version != VERSION:
+    if version != VERSION and version not in UPGRADES:
         raise StoreCorrupt(f"{path} has format {version}, and this Nodetide reads format {VERSION}; {away}")
 
 
@@ -114,7 +114,21 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     return connection
 
 
-def verify(path: Path) -> int:
+def upgrade(path: Path) -> None:
+    """Bring the tables of an older format to this one, all of them or (raising) none; points stay as they are.
+
+    Raises:
+        StoreUnavailable: it cannot be written.
+    """
+    with store_errors(path), contextlib.closing(connect(path, read_only=False)) as connection:
+        # The header of the file may be older than the log.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        while version in UPGRADES:
+            connection.executescript(f"BEGIN IMMEDIATE;{UPGRADES[version]}PRAGMA user_version={version + 1};COMMIT;")
+            version += 1
+
+
+def verify(path: Path, *, read_only: bool) -> int:
     """Look through the structure without changing anything, not even folding in the log.
 
     Returns:
@@ -122,13 +136,16 @@ def verify(path: Path) -> int:
 
     Raises:
         StoreCorrupt: the structure is damaged, or the file comes from a machine of other byte order.
-        StoreUnavailable: it cannot be read.
+        StoreUnavailable: it cannot be read; or not yet, for it has an older format and nobody may change it.
     """
     with store_errors(path), contextlib.closing(connect(path, read_only=True)) as connection:
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise StoreCorrupt(f"{path} is damaged ({found}); move it and its -wal away to start anew")
         meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if read_only and version != VERSION:
+        raise StoreUnavailable(f"{path} has format {version}; `nodetide run` brings it to format {VERSION}")
     if meta["byteorder"] != sys.byteorder:
         raise StoreCorrupt(f"{path} is from a {meta['byteorder']}-endian machine; this one is {sys.byteorder}-endian")
     return int(meta["block_seconds"])

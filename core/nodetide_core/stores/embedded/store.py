@@ -9,16 +9,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from nodetide_core.alerts.model import AlertKey, Reading
+from nodetide_core.alerts.ports import AlertRecord, Remembered, Told, ToldKey
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.errors import StoreRejected, StoreUnavailable
-from nodetide_core.points import Point
+from nodetide_core.points import Point, Tags
 from nodetide_core.store import Column, Latest, RangeQuery, RollupReport, Stream, WriteReport
 from nodetide_core.stores.embedded import schema
+from nodetide_core.stores.embedded.alerts import load_records, load_remembered, save_remembered
 from nodetide_core.stores.embedded.chores import Chores
 from nodetide_core.stores.embedded.context import RawContext
 from nodetide_core.stores.embedded.database import Database, snapshot
 from nodetide_core.stores.embedded.dictionary import Dictionary
 from nodetide_core.stores.embedded.failures import store_errors
+from nodetide_core.stores.embedded.lastseen import load_last_seen
 from nodetide_core.stores.embedded.layouts import Shapes
 from nodetide_core.stores.embedded.lock import DirectoryLock
 from nodetide_core.stores.embedded.newest import Newest, load_hosts, load_newest
@@ -31,7 +35,7 @@ __all__ = ["EmbeddedStore"]
 
 
 class EmbeddedStore:
-    """A `nodetide_core.store.Store` in one directory; made by `open`.
+    """A `nodetide_core.store.Store` in one directory, and what alerts ask for; made by `open`.
 
     One connection writes, one does upkeep, and each reading thread has its own.
     """
@@ -91,7 +95,9 @@ class EmbeddedStore:
                 undo.callback(lock.release)
                 schema.create_if_absent(path, block_seconds)
             schema.check(path)
-            size = schema.verify(path)
+            size = schema.verify(path, read_only=read_only)
+            if not read_only:
+                schema.upgrade(path)
             database = Database(path, read_only=read_only)
             undo.callback(database.close)
             upkeep = database.connect()
@@ -202,6 +208,34 @@ class EmbeddedStore:
             return {tier.tier.name: tier.watermark for tier in tiers if tier.watermark is not None}
 
         return await self._pool.run(work)
+
+    async def last_seen(self, bucket: str, measurement: str, field: str | None, since: int) -> Mapping[Tags, int]:
+        return await self._pool.run(
+            lambda connection, _: load_last_seen(
+                connection, self._context, load_stream(connection, bucket), measurement, field, since=since
+            )
+        )
+
+    async def flux(self, text: str) -> Sequence[Reading]:
+        raise StoreRejected("an alert of type flux needs InfluxDB; the embedded store knows no Flux")
+
+    async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
+        return await self._pool.run(lambda connection, _: load_records(connection, load_stream(connection, bucket)))
+
+    def remembered(self, bucket: str) -> Remembered:
+        with self._database.transaction() as connection:
+            return load_remembered(connection, load_stream(connection, bucket))
+
+    def remember(
+        self,
+        bucket: str,
+        records: Mapping[AlertKey, AlertRecord | None],
+        told: Mapping[ToldKey, Told | None],
+        now: int,
+    ) -> None:
+        self._refuse_read_only()
+        with self._database.transaction() as connection:
+            save_remembered(connection, load_stream(connection, bucket), records, told, now)
 
     async def ready(self) -> None:
         await self._pool.run(lambda connection, _: connection.execute("SELECT max(id) FROM hot").fetchone())

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-__all__ = ["APPLICATION_ID", "TABLES", "VERSION"]
+from collections.abc import Mapping
+
+__all__ = ["APPLICATION_ID", "TABLES", "UPGRADES", "VERSION"]
 
 APPLICATION_ID = 0x4E546964  # "NTid"
 #: Changes with every change of what follows.
-VERSION = 1
+VERSION = 2
+
+# left_at: `AlertState.left`, a word of SQL's. saved: when.
+_ALERTS = """
+CREATE TABLE alert(
+    stream INTEGER, alert TEXT, severity TEXT, tags TEXT,
+    phase TEXT NOT NULL,
+    since INTEGER NOT NULL, fired INTEGER NOT NULL, left_at INTEGER NOT NULL, seen INTEGER NOT NULL,
+    value REAL NOT NULL,
+    labels TEXT NOT NULL, annotations TEXT NOT NULL, silenced INTEGER NOT NULL, reason TEXT NOT NULL,
+    saved INTEGER NOT NULL,
+    PRIMARY KEY(stream, alert, severity, tags)
+) WITHOUT ROWID;
+CREATE TABLE told(
+    stream INTEGER, receiver TEXT, id TEXT,
+    severity TEXT NOT NULL, starts_at INTEGER NOT NULL, at INTEGER NOT NULL,
+    saved INTEGER NOT NULL,
+    PRIMARY KEY(stream, receiver, id)
+) WITHOUT ROWID;
+"""
+
+#: What makes of each older version the one after it.
+UPGRADES: Mapping[int, str] = {1: _ALERTS}
 
 # Ids that other rows or caches remember are never used again: AUTOINCREMENT.
-TABLES = """
+_POINTS = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 
 CREATE TABLE stream(
@@ -91,3 +115,4 @@ CREATE TABLE roll(
 -- Windows to roll up again. mark: a new one each time, so that a change meanwhile is not forgotten.
 CREATE TABLE dirty(tier INTEGER, start INTEGER, mark INTEGER, PRIMARY KEY(tier, start)) WITHOUT ROWID;
 """
+TABLES = _POINTS + _ALERTS

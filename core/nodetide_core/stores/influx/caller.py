@@ -99,11 +99,12 @@ class Caller:
         self.close()
 
 
-def connect(config: StoreConfig, timeout: float) -> Caller:
+def connect(config: StoreConfig, timeout: float, *, answer_limit: int = ANSWER_LIMIT) -> Caller:
     """A caller of its own; nothing is connected before the first call.
 
     Args:
         timeout: seconds for one call.
+        answer_limit: bytes of the largest answer.
     """
-    transport = Transport(config.url, ca_file=config.ca_file, timeout=timeout, answer_limit=ANSWER_LIMIT)
-    return Caller(transport, config.token)
+    transport = Transport(config.url, ca_file=config.ca_file, timeout=timeout, answer_limit=answer_limit)
+    return Caller(transport, config.token, answer_limit=answer_limit)

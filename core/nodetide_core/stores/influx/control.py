@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from nodetide_core.errors import StoreRejected
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.caller import Caller
-from nodetide_core.stores.influx.desired import Bucket, Task
+from nodetide_core.stores.influx.desired import Bucket, Task, digest_of
 from nodetide_core.stores.influx.planning import (
     Action,
     CreateBucket,
@@ -44,6 +44,14 @@ class Control:
         self._org = org
         self._org_id: str | None = None
 
+    def organization(self) -> str:
+        """The organization's id.
+
+        Raises:
+            StoreUnavailable, StoreRejected
+        """
+        return self._organization()
+
     def observe(self) -> Observed:
         """
         Raises:
@@ -66,16 +74,23 @@ class Control:
         found = [_seen_task(item) for item in self._task_pages()]
         return sorted(found, key=lambda seen: seen.id)
 
-    def apply(self, actions: Iterable[Action]) -> None:
+    def apply(self, actions: Iterable[Action]) -> list[str]:
         """Carry out a plan; where it fails, what was done stays, and planning again gives the rest.
+
+        Returns:
+            The ids of what was made, in the order of the plan.
 
         Raises:
             StoreRejected: InfluxDB refuses an action, such as a name that was taken meanwhile.
             StoreUnavailable: it does not answer, or the token may not do this.
         """
+        made = []
         for action in actions:
             for method, path, body in self._requests(action):
-                self._caller.call(method, path, body, doing=str(action))
+                answer = self._caller.call(method, path, body, doing=str(action))
+                if method == "POST":
+                    made.append(str(answer["id"]))
+        return made
 
     def authorizations(self) -> list[dict[str, Any]]:
         """All tokens of the organization that this one may see, as InfluxDB tells of them."""
@@ -183,7 +198,7 @@ def _rules(bucket: Bucket) -> list[dict[str, Any]]:
 
 
 def _task(task: Task) -> dict[str, Any]:
-    return {"flux": task.flux, "description": task.description, "status": "active"}
+    return {"flux": task.write(), "description": task.description, "status": "active"}
 
 
 def _seen_bucket(item: dict[str, Any]) -> SeenBucket:
@@ -204,7 +219,7 @@ def _seen_task(item: dict[str, Any]) -> SeenTask:
     completed = item.get("latestCompleted") if item.get("lastRunStatus") == "success" else None
     return SeenTask(
         item["id"],
-        Task(item["name"], item["flux"], item.get("description", "")),
+        Task(item["name"], digest_of(item["flux"]), item.get("description", "")),
         item.get("status") == "active",
         int(datetime.fromisoformat(f"{completed[:19]}+00:00").timestamp()) if completed else 0,
     )

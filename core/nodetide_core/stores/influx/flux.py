@@ -101,10 +101,11 @@ def _from_raw(stream: Stream, tier: Tier, catalogue: Catalogue, bucket: str, onl
     counted = f'{_windows(window, "count")} |> named(suffix: "_count")'
     yield f"source() |> filter(fn: gauges) |> {counted} {_yield('count')}"
     for type in (Type.FLOAT, Type.INT):
-        fields = _fields(catalogue, Kind.GAUGE, type)
+        those = f"{type.value}_gauges"
+        yield f"{those} = {_matching(_fields(catalogue, Kind.GAUGE, type), names.raw)}"
         for aggregate in ("min", "max"):
             yield (
-                f"source() |> filter(fn: {_matching(fields, names.raw)}) |> {_windows(window, aggregate)}"
+                f"source() |> filter(fn: {those}) |> {_windows(window, aggregate)}"
                 f' |> named(suffix: "_{aggregate}") {_yield(f"{aggregate} {type.value}")}'
             )
     yield f"counters = {_matching(names.counters, names.raw)}"

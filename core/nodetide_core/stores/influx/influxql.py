@@ -19,10 +19,12 @@ __all__ = [
     "first_points",
     "hosts_known",
     "newest_by_host",
+    "newest_of",
     "newest_points",
     "newest_reports",
     "newest_reports_and_hosts",
     "newest_reports_and_points",
+    "newest_times",
     "points_before",
     "points_of",
     "policy_reports",
@@ -105,12 +107,14 @@ def raw_samples(query: RangeQuery, start: int) -> Request:
 
 
 def raw_steps(query: RangeQuery) -> Request:
-    """For each field two columns: the value of each step, and its samples."""
+    """For each field two columns: the value of each step, and its samples; one where these are the same, or not
+    asked for."""
     columns = []
     for field in map(influxql_name, query.fields):
         if query.aggregate is not Aggregate.COUNT:
             columns.append(f"{_FUNCTIONS[query.aggregate]}({field})")
-        columns.append(f"count({field})")
+        if query.aggregate is Aggregate.COUNT or query.weights:
+            columns.append(f"count({field})")
     return _of(query, columns, query.start, f"time({query.step}s), * fill(none)")
 
 
@@ -187,6 +191,25 @@ def newest_by_host(bucket: str, measurements: Iterable[str], hosts: frozenset[st
     where = _where(start, None, {"host": hosts}, values)
     more = " ORDER BY time DESC LIMIT 1"
     return Request(bucket, "; ".join(_select("*", name, where, "host", more) for name in measurements), values.bound)
+
+
+def newest_of(bucket: str, fields: Mapping[str, Sequence[str]]) -> Request:
+    """The newest point of each series, however old: a statement for each measurement, a column for each of its
+    fields."""
+    texts = [
+        f"SELECT {', '.join(map(influxql_name, names))} FROM {influxql_name(name)} "  # noqa: S608
+        "GROUP BY * ORDER BY time DESC LIMIT 1"
+        for name, names in fields.items()
+    ]
+    return Request(bucket, "; ".join(texts), {})
+
+
+def newest_times(bucket: str, measurement: str, field: str | None, start: int) -> Request:
+    """The newest point of each series since ``start``; with a field, if one is named."""
+    where = f"time >= {start}s"
+    if field is not None:
+        return Request(bucket, _select(f"last({influxql_name(field)})", measurement, where, "*"), {})
+    return Request(bucket, _select("*", measurement, where, "*", " ORDER BY time DESC LIMIT 1"), {})
 
 
 def newest_reports(bucket: str, start: int, hosts: frozenset[str] = frozenset()) -> Request:

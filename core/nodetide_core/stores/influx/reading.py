@@ -60,11 +60,13 @@ class _Part:
                 for name, values in zip(query.fields, columns, strict=True):
                     yield from _column(rows, name, steps.sampled_steps(times, values, query.step, query.aggregate))
         elif query.tier.window == 0:
-            width = 1 if query.aggregate is Aggregate.COUNT else 2
+            counted = query.aggregate is Aggregate.COUNT
+            width = 2 if query.weights and not counted else 1
             for rows, (times, *columns) in self._ask(caller, influxql.raw_steps(query)):
                 for index, name in enumerate(query.fields):
                     of_field = columns[index * width : (index + 1) * width]
-                    yield from _column(rows, name, steps.gauge_steps(times, of_field[0], of_field[-1]))
+                    weights = of_field[-1] if query.weights or counted else [1] * len(times)
+                    yield from _column(rows, name, steps.gauge_steps(times, of_field[0], weights))
         else:
             yield from self._gauge_windows(caller)
 

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from nodetide_core.alerts.model import AlertKey, Reading
+from nodetide_core.alerts.ports import AlertRecord, Remembered, Told, ToldKey
 from nodetide_core.catalogue import CATALOGUE, Kind
 from nodetide_core.errors import StoreError, StoreRejected, StoreUnavailable
 from nodetide_core.lineprotocol import Encoder
-from nodetide_core.points import Point, tag
+from nodetide_core.points import Point, Tags, tag
 from nodetide_core.store import Column, Latest, RangeQuery, Rejected, RollupReport, Stream, WriteReport
+from nodetide_core.stores.influx import alerting
 from nodetide_core.stores.influx.answers import ask
 from nodetide_core.stores.influx.caller import Caller, connect
 from nodetide_core.stores.influx.config import StoreConfig
@@ -43,13 +46,15 @@ _T = TypeVar("_T")
 _KNOWN = 2.0
 #: Seconds between two looks for points that came late past every mark.
 _LATE_EVERY = 300.0
+#: Queries of users: how many run at once, and the bytes of their largest answer.
+_FLUX_AT_ONCE, _FLUX_ANSWER = 2, 16 * 2**20
 
 
 class InfluxStore:
     """A `nodetide_core.store.Store` in one organization of InfluxDB 2.7 or newer.
 
-    Reads share a few connections; writing has one of its own, and upkeep too.  Nothing is connected
-    before it is needed.
+    Reads share a few connections; writing has one of its own, and so have upkeep, which may take minutes, what
+    alerts remember, and what collectors report.  Nothing is connected before it is needed.
 
     Args:
         owner: the installation whose streams are rolled up; None: everybody's.
@@ -73,6 +78,10 @@ class InfluxStore:
         self._pool = CallerPool(lambda: self._connect(config.timeout), config.connections)
         self._writer = self._connect(config.timeout)
         self._upkeep = self._connect(config.upkeep_timeout)
+        self._memory = self._connect(config.timeout)
+        self._reporting = self._connect(config.timeout)
+        # Whatever they ask, the threads of the other reads are left.
+        self._flux = CallerPool(lambda: connect(config, config.timeout, answer_limit=_FLUX_ANSWER), _FLUX_AT_ONCE)
         self._control = Control(self._upkeep, config.org)
         self._keeper = StateKeeper(self._upkeep, config.org)
         self._marker = Marker()
@@ -169,9 +178,8 @@ class InfluxStore:
         Raises:
             StoreUnavailable, StoreRejected
         """
-        with self._upkeep_lock:
-            self._refuse_closed()
-            return collector_reports(self._upkeep, stream, since)
+        self._refuse_closed()
+        return collector_reports(self._reporting, stream, since)
 
     def _roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, dict[str, int]]:
         if not stream.tiers.rollups:
@@ -193,8 +201,9 @@ class InfluxStore:
 
     def close(self) -> None:
         self._closed = True
-        self._pool.close()
-        for caller in (self._writer, self._upkeep):
+        for pool in (self._pool, self._flux):
+            pool.close()
+        for caller in (self._writer, self._upkeep, self._memory, self._reporting):
             caller.end()
 
     # Reading
@@ -261,6 +270,50 @@ class InfluxStore:
             await self._read(work)
         except StoreRejected as error:
             raise StoreUnavailable(str(error)) from error
+
+    # Alerts
+
+    async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
+        return await self._read(lambda caller: alerting.records(caller, self._stream(caller, bucket).bucket))
+
+    async def last_seen(self, bucket: str, measurement: str, field: str | None, since: int) -> Mapping[Tags, int]:
+        return await self._read(lambda caller: alerting.last_seen(caller, bucket, measurement, field, since))
+
+    async def flux(self, text: str) -> Sequence[Reading]:
+        """
+        Raises:
+            StoreRejected: besides what the port says, the answer has too many rows or bytes.
+            StoreUnavailable
+        """
+        return await self._flux.run(lambda caller: alerting.flux_readings(caller, self._config.org, text))
+
+    async def check_flux(self, text: str) -> str | None:
+        """What is wrong with the syntax of a query, with line and column; None where nothing is.
+
+        Raises:
+            StoreUnavailable, StoreRejected
+        """
+        return await self._flux.run(lambda caller: alerting.check_flux(caller, text))
+
+    def remembered(self, bucket: str) -> Remembered:
+        self._refuse_closed()
+        return alerting.remembered(self._memory, bucket)
+
+    def remember(
+        self,
+        bucket: str,
+        records: Mapping[AlertKey, AlertRecord | None],
+        told: Mapping[ToldKey, Told | None],
+        now: int,
+    ) -> None:
+        self._refuse_closed()
+        try:
+            org, time = self._config.org, self._clock()
+            alerting.remember(self._memory, bucket, records, told, now, org=org, now=time)
+        except StoreUnavailable:
+            # That no bucket is there may be for now to InfluxDB, which does not know of streams.
+            self._stream(self._memory, bucket)
+            raise
 
     async def _read(self, work: Callable[[Caller], _T]) -> _T:
         return await self._pool.run(work)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from nodetide_core.stores.influx.http import Reply
 
-__all__ = ["Kind", "Verdict", "judge", "write_path"]
+__all__ = ["Kind", "Verdict", "judge", "retry_after", "write_path"]
 
 #: The last one is InfluxDB's own; others may stand in names that it quotes.
 _DROPPED = re.compile(r".*\bdropped=([0-9]+)", re.DOTALL)
@@ -85,7 +85,7 @@ def judge(reply: Reply, *, org: str, bucket: str, now: float) -> Verdict:
         # the lines are.
         busy = status in _WAITING or not code or message.endswith(": timeout")
         kind = Kind.BUSY if busy else Kind.FAILED
-        return Verdict(kind, said, retry_after=_retry_after(reply, now))
+        return Verdict(kind, said, retry_after=retry_after(reply, now))
     return Verdict(Kind.TOO_LARGE, said) if status == 413 else _fix(status, code, message, org=org, bucket=bucket)
 
 
@@ -127,8 +127,12 @@ def _error(reply: Reply) -> tuple[str, str]:
     return (code, message) if isinstance(code, str) and isinstance(message, str) else ("", "")
 
 
-def _retry_after(reply: Reply, now: float) -> float | None:
-    """Seconds asked for, as a number or a date; None where there is none that makes sense."""
+def retry_after(reply: Reply, now: float) -> float | None:
+    """Seconds that an answer asks to wait, as a number or a date; None where it says nothing that makes sense.
+
+    Args:
+        now: Unix seconds.
+    """
     text = reply.headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)

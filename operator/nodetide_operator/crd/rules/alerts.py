@@ -63,6 +63,20 @@ def _metrics() -> Iterator[Rule]:
     )
 
 
+def _predictions() -> Iterator[Rule]:
+    counters = (f"{m.name}.{field.name}" for m in CATALOGUE for field in m.fields if field.kind is Kind.COUNTER)
+    yield Rule(
+        _PATH, "!has(self.predictAfter) || self.type == 'threshold'", "is for type threshold only", "predictAfter"
+    )
+    yield Rule(
+        _PATH,
+        "!has(self.predictAfter) || self.type != 'threshold' || !has(self.metric)"
+        f" || !(self.metric in {strings(counters)})",
+        "is for gauges, and the metric is a counter",
+        "predictAfter",
+    )
+
+
 def _level(severity: str) -> Iterator[Rule]:
     here = f"{_PATH}.{severity}"
     bounds = [f"has(self.{severity}.{relation})" for relation in _RELATIONS]
@@ -96,4 +110,4 @@ def _level(severity: str) -> Iterator[Rule]:
         )
 
 
-ALERT_RULES = (*_types(), *_metrics(), *(rule for severity in SEVERITIES for rule in _level(severity)))
+ALERT_RULES = (*_types(), *_metrics(), *_predictions(), *(rule for severity in SEVERITIES for rule in _level(severity)))

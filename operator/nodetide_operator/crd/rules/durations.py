@@ -16,6 +16,7 @@ _BOUNDS = {
     "spec.collection.interval": ("s >= 1 && s <= 3600", "must be a duration of 1s to 1h"),
     "spec.alerts[].every": ("s >= 5 && s <= 3600", "must be a duration of 5s to 1h"),
     "spec.alerts[].window": ("s >= 1 && s <= 86400", "must be a duration of 1s to 24h"),
+    "spec.alerts[].predictAfter": ("s >= 1 && s <= 2592000", "must be a duration of 1s to 30d"),
     "spec.storage.tiers[].retention": (
         "s == 0 || s >= 3600",
         "must be a duration of at least 1h, such as 24h or 7d, or 0 for ever",

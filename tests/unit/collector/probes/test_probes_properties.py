@@ -37,6 +37,7 @@ _READS = {
     "swap": ("proc/meminfo", "proc/vmstat"),
     "system": ("proc/loadavg", "proc/uptime", "sys/devices/system/cpu/online", "rootfs/run/utmp"),
     "temp": ("sys/class/hwmon", "sys/class/thermal"),
+    "timex": (),  # a system call
 }
 
 _WORDS = (
@@ -77,7 +78,7 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
     return b" ".join(words)
 
 
-@pytest.mark.parametrize("name", sorted(registered()))
+@pytest.mark.parametrize("name", sorted(name for name, starts in _READS.items() if starts))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_files_never_raise_nor_give_a_wrong_type(name: str, data: st.DataObject) -> None:

@@ -1,0 +1,3 @@
+{{- define "nodetide.grafanaSecret" -}}
+{{- default (printf "%s-grafana" (include "nodetide.fullname" .)) .Values.grafana.existingSecret -}}
+{{- end -}}

@@ -1,0 +1,3 @@
+module nodetide/hack/realparts/pause
+
+go 1.26.0

@@ -1,0 +1,59 @@
+"""An `AlertMemory` that remembers what receivers were told, and can fail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from nodetide_core.alerts.model import AlertKey
+from nodetide_core.alerts.ports import AlertRecord, Remembered, Told, ToldKey
+from nodetide_core.errors import StoreUnavailable
+
+__all__ = ["Killed", "ToldMemory"]
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class ToldMemory:
+    """
+    Attributes:
+        down: raise StoreUnavailable.
+        kill: raise Killed instead of remembering, once.
+    """
+
+    def __init__(self) -> None:
+        self.told: dict[str, dict[ToldKey, Told]] = {}
+        self.down = False
+        self.kill = False
+        self.saves = 0
+        self._lock = threading.Lock()
+
+    def remembered(self, bucket: str) -> Remembered:
+        with self._lock:
+            if self.down:
+                raise StoreUnavailable("the store is down")
+            return Remembered({}, dict(self.told.get(bucket, {})))
+
+    def remember(
+        self,
+        bucket: str,
+        records: Mapping[AlertKey, AlertRecord | None],
+        told: Mapping[ToldKey, Told | None],
+        now: int,
+    ) -> None:
+        with self._lock:
+            assert not records and told and now > 0
+            if self.kill:
+                self.kill = False
+                raise Killed
+            if self.down:
+                raise StoreUnavailable("the store is down")
+            self.saves += 1
+            held = self.told.setdefault(bucket, {})
+            for key, entry in told.items():
+                if entry is None:
+                    held.pop(key, None)
+                else:
+                    held[key] = entry

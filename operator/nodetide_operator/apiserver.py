@@ -21,7 +21,7 @@ from nodetide_core.errors import NodetideError, TemporaryError
 __all__ = ["ApiClient", "Apiserver", "ClusterError", "ClusterRefused", "ClusterUnavailable", "connect"]
 
 
-_PAGE = 500
+_PAGE = 200
 #: Seconds for one request.
 _TIMEOUT = 30.0
 _JSON = "application/json"

@@ -60,12 +60,12 @@ class Cluster:
                 there are no policies, for it may be there in another version.
         """
         if not namespaces:
-            return Listed(list(self._server.items(f"/apis/{API_VERSION}/{_PLURAL}")))
+            return Listed([_slim(item) for item in self._server.items(f"/apis/{API_VERSION}/{_PLURAL}")])
         found: list[Mapping[str, Any]] = []
         unlisted: dict[str, str] = {}
         for name in namespaces:
             try:
-                found += self._server.items(f"/apis/{API_VERSION}/namespaces/{name}/{_PLURAL}")
+                found += map(_slim, self._server.items(f"/apis/{API_VERSION}/namespaces/{name}/{_PLURAL}"))
             except ClusterRefused as error:
                 unlisted[name] = str(error)
                 if error.status != 403 or len(unlisted) == len(namespaces):
@@ -158,3 +158,11 @@ class Cluster:
             self._server.call("PATCH", self._own(kind, name), {**body, "metadata": {"name": name}}, hide=hide)
         else:
             self._server.call("POST", self._own(kind), body, hide=hide)
+
+
+def _slim(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Without what is the largest part of it, and nobody's matter here: who wrote which field."""
+    metadata = item.get("metadata")
+    if not metadata:
+        return item
+    return {**item, "metadata": {name: value for name, value in metadata.items() if name != "managedFields"}}

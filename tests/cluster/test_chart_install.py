@@ -100,10 +100,11 @@ def test_helm_test_fails_without_collectors(release: Release) -> None:
 
 @pytest.mark.usefixtures("first_answer")
 def test_helm_test_fails_without_the_operator_and_passes_when_all_is_mended(release: Release) -> None:
-    release.upgrade("--set-json=collector.nodeSelector={}", "--set=tests.timeoutSeconds=60")
+    release.upgrade("--set=collector.nodeSelector.no=null,tests.timeoutSeconds=60")
     release.kubectl("rollout", "status", "daemonset/nodetide-collector", "--timeout=60s")
     release.helm("test", NAME)
     release.upgrade("--set=tests.timeoutSeconds=5,operator.nodeSelector.no=node")
-    release.kubectl("wait", "--for=delete", "pod", "--selector=app.kubernetes.io/component=operator,pod-template-hash")
+    selector = "--selector=app.kubernetes.io/component=operator"
+    eventually(lambda: [pod["status"]["phase"] for pod in release.get("pods", selector)] == ["Pending"])
     with pytest.raises(HelmFailed, match="FAILED http://nodetide-operator:8080/liveness"):
         release.helm("test", NAME, "--logs")

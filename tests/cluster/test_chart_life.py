@@ -62,18 +62,19 @@ class Life:
         return sampled(self.influx, org=ORG, bucket=BUCKET, host=self.release.node.name, start=self.began, stop=stop)
 
     def collector(self) -> dict[str, Any]:
-        (pod,) = self.release.pods("collector")
-        return pod
+        """Its container, as its pod's status has it. Raises LookupError while there is none."""
+        found: dict[str, Any] = self.release.pods("collector")[0]["status"]["containerStatuses"][0]
+        return found
 
     def running_since(self, before: str) -> int | None:
         """When a collector began to run that is not the container `before`."""
-        (container,) = self.collector()["status"]["containerStatuses"]
+        container = self.collector()
         if container.get("containerID", before) == before or "running" not in container["state"]:
             return None
         return int(instant(container["state"]["running"]["startedAt"]))
 
     def container(self) -> str:
-        return str(self.collector()["status"]["containerStatuses"][0]["containerID"])
+        return str(self.collector()["containerID"])
 
     def was_away(self, why: str, since: float, before: str) -> None:
         """Waits until a collector runs again, and notes that there was none from `since` until its first sample."""

@@ -82,8 +82,8 @@ def test_lists_are_followed_to_their_end(apiserver: FakeApiserver, cluster: Clus
 
     apiserver.answer = answer
     assert list(cluster.nodes()) == [{"first": True}, {"first": False}]
-    assert apiserver.asked[0].path == "/api/v1/nodes?limit=500"
-    assert apiserver.asked[1].path == "/api/v1/nodes?limit=500&continue=a%20b/c"
+    assert apiserver.asked[0].path == "/api/v1/nodes?limit=200"
+    assert apiserver.asked[1].path == "/api/v1/nodes?limit=200&continue=a%20b/c"
     assert "PartialObjectMetadataList" in apiserver.asked[0].headers["accept"], "whole nodes are large"
     assert apiserver.asked[0].headers["authorization"] == "Bearer top-secret"
 

@@ -28,8 +28,8 @@ from nodetide_core.stores.influx.planning import (
 
 __all__ = ["Control"]
 
-#: Most that InfluxDB gives at once.
-_BUCKETS, _TASKS = 100, 500
+#: As many at once as InfluxDB gives; of tasks, which come with their texts, fewer.
+_BUCKETS, _TASKS = 100, 200
 _ID = re.compile("[0-9a-f]{16}")
 
 

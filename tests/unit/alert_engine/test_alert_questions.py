@@ -57,7 +57,7 @@ def test_steps_always_fit(policy, cpu, at, every, window, ahead):
     look = question_of(STREAM, alert, at * every)
     assert look.stop - look.start == window
     if look.tier.window:
-        assert ahead and look.step == look.tier.window <= window / 30
+        assert ahead and look.step % look.tier.window == 0 and 30 * look.step <= window
         return
     assert window % look.step == look.start % look.step == look.stop % look.step == 0
     if ahead:

@@ -20,7 +20,9 @@ _log = logging.getLogger(__name__)
 _PLURAL = "metricpolicies"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _MANAGER = "nodetide-operator"
-_LABELS = {"app.kubernetes.io/name": "nodetide", "app.kubernetes.io/managed-by": _MANAGER}
+#: Of what it makes anew after somebody has deleted it. None that a chart sets: Helm refuses to upgrade a release when
+#: another has given a label of it another value.
+_LABELS = {"app.kubernetes.io/created-by": _MANAGER}
 #: Bytes of an Event's text that Kubernetes takes.
 _NOTE = 1024
 

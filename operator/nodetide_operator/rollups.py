@@ -77,8 +77,11 @@ class Rollups:
         before = self._knowledge.get().reports
         heard = {}
         answers = True
-        for stream in progress:
+        for stream, item in progress.items():
             bucket = stream.bucket
+            if item.empty:
+                heard[bucket] = Heard(now, {})
+                continue
             try:
                 found = self._store.reports(stream, fresh_after(stream.interval, now) - 3_600) if answers else None
             except StoreUnavailable:
@@ -87,7 +90,7 @@ class Rollups:
             except StoreError:
                 found = None
             if found is not None:
-                told = {host: Report(item.time, item.hash, item.over_budget) for host, item in found.items()}
+                told = {host: Report(one.time, one.hash, one.over_budget) for host, one in found.items()}
                 heard[bucket] = Heard(now, told)
             elif bucket in before:
                 heard[bucket] = before[bucket]

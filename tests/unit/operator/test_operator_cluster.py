@@ -180,7 +180,7 @@ def test_what_is_there_keeps_the_labels_of_whoever_made_it(apiserver: FakeApiser
     cluster.put_settings("x", {"data": {}}, exists=False)
     changed, made = apiserver.asked
     assert changed.body["metadata"] == {"name": "x"}
-    assert made.body["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "nodetide-operator"
+    assert made.body["metadata"]["labels"] == {"app.kubernetes.io/created-by": "nodetide-operator"}
 
 
 def test_an_event_fits_whatever_it_says(apiserver: FakeApiserver, cluster: Cluster, bodies: Any) -> None:

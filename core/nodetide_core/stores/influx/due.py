@@ -17,6 +17,7 @@ __all__ = [
     "advance_with_tasks",
     "changed_by",
     "claims",
+    "next_moment",
     "next_run",
     "oldest_windows",
     "target",
@@ -158,6 +159,16 @@ def windows_due(stream: Stream, state: State, now: int) -> dict[str, int]:
             count += len({mark.start for mark in _due(tier, state, until, end)})
         found[tier.name] = count
     return found
+
+
+def next_moment(stream: Stream, now: int) -> int:
+    """When something may be due again of a stream of which nothing is: its next window ends, to be claimed, or has
+    settled. What another process has written late may wait until then, too."""
+    if not stream.tiers.rollups:
+        return now
+    window = stream.tiers.rollups[0].window
+    ended = align_down(now, window)
+    return ended + SETTLE if now < ended + SETTLE else ended + window
 
 
 def changed_by(stream: Stream, points: Iterable[tuple[int, str, bool]], now: int) -> set[tuple[int, str]]:

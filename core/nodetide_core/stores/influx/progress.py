@@ -24,10 +24,12 @@ class Progress:
     Attributes:
         behind: by tier, windows that are due and not made.
         error: why it failed the last time; empty where it did not.
+        empty: whether nothing was ever written.
     """
 
     behind: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
+    empty: bool = False
 
 
 def task_progress(streams: Sequence[Stream], tasks: Iterable[SeenTask]) -> dict[str, dict[int, int]]:

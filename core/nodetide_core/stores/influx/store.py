@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import TypeVar
 
@@ -22,19 +22,19 @@ from nodetide_core.stores.influx.caller import Caller, connect
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.desired import desired
-from nodetide_core.stores.influx.due import changed_by, oldest_windows
-from nodetide_core.stores.influx.influxql import newest_reports
+from nodetide_core.stores.influx.due import changed_by, next_moment, oldest_windows, windows_due
+from nodetide_core.stores.influx.influxql import any_measurement, newest_reports
 from nodetide_core.stores.influx.known import Known
 from nodetide_core.stores.influx.late import late_windows
 from nodetide_core.stores.influx.newest import newest_hosts, newest_points
-from nodetide_core.stores.influx.planning import plan
+from nodetide_core.stores.influx.planning import Observed, plan, streams_of
 from nodetide_core.stores.influx.pool import CallerPool
 from nodetide_core.stores.influx.progress import Progress, task_progress, watermarks
 from nodetide_core.stores.influx.reading import read
 from nodetide_core.stores.influx.recent import Recent
 from nodetide_core.stores.influx.reports import CollectorReport, collector_reports
 from nodetide_core.stores.influx.rolling import Roller
-from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, StateKeeper
+from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, State, StateKeeper
 from nodetide_core.stores.influx.writing import admitted, post
 from nodetide_core.stores.queries import check_query
 
@@ -71,6 +71,9 @@ class InfluxStore:
         self._config = config
         self._owner = owner
         self._progress: dict[Stream, Progress] = {}
+        self._bare: frozenset[Stream] = frozenset()
+        #: Streams of which nothing is due before a time.
+        self._rests: dict[Stream, int] = {}
         self._clock = clock
         self._monotonic = monotonic
         self._known = Known(_KNOWN, monotonic)
@@ -117,6 +120,7 @@ class InfluxStore:
             parts = desired(streams, CATALOGUE)
             self._control.apply(plan(streams, parts, self._control.observe()))
             self._known.forget()
+            self._rests.clear()
 
     def write(self, bucket: str, points: Sequence[Point]) -> WriteReport:
         with self._write_lock:
@@ -143,9 +147,13 @@ class InfluxStore:
         """
         with self._upkeep_lock:
             self._refuse_closed()
-            streams = [stream for stream in self._control.streams() if self._owner in (None, stream.owner)]
-            succeeded = task_progress(streams, self._control.tasks())
-            for stream in streams:
+            observed = Observed(self._control.buckets(), ())
+            streams = [stream for stream in streams_of(observed) if self._owner in (None, stream.owner)]
+            empty = self._empty(streams, observed.buckets.keys())
+            idle = {stream for stream in streams if stream.bucket in empty or now < self._rests.get(stream, 0)}
+            full = [stream for stream in streams if stream not in idle]
+            succeeded = task_progress(full, self._control.tasks()) if full else {}
+            for stream in full:
                 # What fails here fails below, too, and is told there.
                 with suppress(StoreError):
                     self._roller.claim(stream, now)
@@ -153,6 +161,9 @@ class InfluxStore:
             failures: list[StoreError] = []
             before, self._progress = self._progress, {}
             for stream in streams:
+                if stream in idle:
+                    self._progress[stream] = Progress(windows_due(stream, State(), now), empty=stream.bucket in empty)
+                    continue
                 try:
                     made, behind = self._roll(stream, now, succeeded.get(stream.bucket, {}))
                 except StoreError as failure:
@@ -161,6 +172,8 @@ class InfluxStore:
                     self._progress[stream] = Progress(was.behind, str(failure))
                     continue
                 self._progress[stream] = Progress(behind)
+                if not made and not any(behind.values()):
+                    self._rests[stream] = next_moment(stream, now)
                 windows += made
                 left += sum(behind.values())
             self._known.forget()
@@ -181,6 +194,28 @@ class InfluxStore:
         self._refuse_closed()
         return collector_reports(self._reporting, stream, since)
 
+    def _empty(self, streams: Sequence[Stream], buckets: Set[str]) -> frozenset[str]:
+        """Raw buckets of streams in which nothing was ever written, in no tier; all tiers' buckets are there.
+
+        For each statement of InfluxQL influxd reads all buckets of the organization (`dbrp.Service.FindMany`), so with
+        a thousand streams the thirty that rolling one up begins with are better not asked where there is nothing.
+        """
+        found = set()
+        for stream in streams:
+            # Where tiers were seen empty, nothing comes into them but from raw points.
+            tiers = stream.tiers.tiers[:1] if stream in self._bare else stream.tiers.tiers
+            # What fails here fails below, too, and is told there.
+            with suppress(StoreError):
+                there = all(tier.bucket(stream.bucket) in buckets for tier in stream.tiers.tiers)
+                if there and not any(self._holds_something(tier.bucket(stream.bucket)) for tier in tiers):
+                    found.add(stream)
+        self._bare = frozenset(found)
+        return frozenset(stream.bucket for stream in found)
+
+    def _holds_something(self, bucket: str) -> bool:
+        (answer,) = ask(self._upkeep, any_measurement(bucket), doing=f"looking into {bucket}")
+        return bool(answer)
+
     def _roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, dict[str, int]]:
         if not stream.tiers.rollups:
             return 0, {}
@@ -195,6 +230,7 @@ class InfluxStore:
 
     def _mark(self, keeper: StateKeeper, stream: Stream, changed: set[tuple[int, str]]) -> None:
         if changed:
+            self._rests.pop(stream, None)
             number = self._marker.next()
             marks = [Mark(start, host, number) for start, host in sorted(changed)]
             keeper.mark(stream, stream.tiers.rollups[0], marks)

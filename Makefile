@@ -53,8 +53,7 @@ kind-down: ## Take it away
 	@hack/kind.sh down
 
 docs: dev ## Write the generated pages, the CRD, the dashboards, the chart's generated files and manifests/install again
-	@$(BIN)/python hack/docs/generate.py && $(BIN)/python hack/crd.py && $(BIN)/python hack/grafana/generate.py
-	@$(BIN)/python -m hack.chart
+	@for it in hack.docs.generate hack.crd hack.grafana.generate hack.chart; do $(BIN)/python -m $$it || exit; done
 
 lock: ## Renew the lock files (needs uv)
 	@hack/lock.sh

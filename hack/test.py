@@ -20,8 +20,8 @@ def main(arguments: list[str]) -> int:
             return parts.returncode
     coverage = ["--cov", "--cov-report=term:skip-covered", "--cov-report=xml"]
     # Most of the time is spent waiting for real programs; a file's tests share them, so a file stays together,
-    # and so do all that share the real node (tests/conftest.py).
-    workers = ["-n", "2", "--dist", "loadfile"]
+    # and so do all that share the real node (tests/conftest.py). In the order of their names the long ones come first.
+    workers = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     # Warnings of a test's own child processes are its business; ours are errors (see pyproject.toml).
     tests = subprocess.run([sys.executable, "-m", "pytest", *workers, *coverage, *arguments], cwd=ROOT, check=False)
     return tests.returncode

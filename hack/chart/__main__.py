@@ -14,8 +14,8 @@ from pathlib import Path
 
 from hack.chart import copies, manifests, readme, schema
 from hack.chart.keys import keys_of
+from hack.writing import ROOT, check, write
 
-ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts" / "nodetide"
 INSTALL = ROOT / "manifests" / "install"
 
@@ -32,10 +32,6 @@ def of_manifests() -> dict[Path, str]:
     return {INSTALL / name: text for name, text in manifests.render().items()}
 
 
-def stale(wanted: Mapping[Path, str]) -> list[Path]:
-    return [path for path, text in wanted.items() if not path.is_file() or path.read_text() != text]
-
-
 def surplus(wanted: Mapping[Path, str], folder: Path) -> list[Path]:
     """Files that nothing makes any more."""
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in wanted]
@@ -44,28 +40,18 @@ def surplus(wanted: Mapping[Path, str], folder: Path) -> list[Path]:
 def main(arguments: list[str]) -> int:
     chart = of_chart()
     if arguments == ["--check"]:
-        found = stale(chart) or stale(of_manifests())
-        for path in found:
-            print(f"{path.relative_to(ROOT)} is out of date; run `make docs`", file=sys.stderr)
-        return 1 if found else 0
-    _write(chart)
+        return check(chart) or check(of_manifests())
+    write(chart)
     try:
         rendered = of_manifests()
     except manifests.HelmMissing as error:
         print(f"{error}; manifests/install stays as it is", file=sys.stderr)
         return 0
-    _write(rendered)
+    write(rendered)
     for path in surplus(rendered, INSTALL):
         path.unlink()
         print(f"removed {path.relative_to(ROOT)}")
     return 0
-
-
-def _write(wanted: Mapping[Path, str]) -> None:
-    for path in stale(wanted):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(wanted[path])
-        print(f"wrote {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Writes Grafana's dashboards, ``grafana/dashboards/*.json``, from the code that describes them.
 
-    python hack/grafana/generate.py           write them
-    python hack/grafana/generate.py --check   say which are out of date; exit 1 if any
+    python -m hack.grafana.generate           write them
+    python -m hack.grafana.generate --check   say which are out of date; exit 1 if any
 
 To add one, write ``boards/<name>.py`` with ``BOARD`` and list it in ``BOARDS``.
 """
@@ -13,7 +13,8 @@ import json
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from hack.writing import ROOT, write_or_check
+
 #: By the dashboard's file: the module that describes it.
 BOARDS = {
     "system-metrics-dashboard": "system_metrics",
@@ -40,15 +41,7 @@ def target(name: str) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    stale = [name for name in BOARDS if not target(name).is_file() or target(name).read_text() != render(name)]
-    if arguments == ["--check"]:
-        for name in stale:
-            print(f"{target(name).relative_to(ROOT)} is out of date; run hack/grafana/generate.py", file=sys.stderr)
-        return 1 if stale else 0
-    for name in stale:
-        target(name).write_text(render(name))
-        print(f"wrote {target(name).relative_to(ROOT)}")
-    return 0
+    return write_or_check({target(name): render(name) for name in BOARDS}, arguments)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import yaml
 from hack.chart import __main__ as generated
 from hack.chart.keys import Key, UndescribedKey, keys_of
 from hack.chart.kinds import UnknownKind
+from hack.writing import stale
 
 pytestmark = pytest.mark.peer
 
@@ -114,7 +115,7 @@ def without_chance(text: str) -> str:
 
 def test_what_is_generated_is_up_to_date():
     wanted = generated.of_chart()
-    assert not generated.stale(wanted), "run `make docs`"
+    assert not stale(wanted), "run `make docs`"
     mine = {CHART / "files/alertmanager.yml", *(CHART / "files/scripts").iterdir()}
     assert set(generated.surplus(wanted, CHART / "files")) == mine
 
@@ -122,7 +123,7 @@ def test_what_is_generated_is_up_to_date():
 def test_the_plain_manifests_are_those_of_the_chart(needs_parts: Callable[..., None]):
     needs_parts("helm")
     wanted = generated.of_manifests()
-    assert not generated.stale(wanted), "run `make docs`"
+    assert not stale(wanted), "run `make docs`"
     assert not generated.surplus(wanted, generated.INSTALL)
 
 

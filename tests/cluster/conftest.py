@@ -24,9 +24,9 @@ def needs_node(needs_parts: Callable[..., None]) -> None:
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory, needs_node: None) -> Iterator[RealNode]:
-    """Ready, and with an image of tools."""
+    """Ready, with an image of tools, and with a volume for each claim of the tests in here: none is given twice."""
     folder = tmp_path_factory.mktemp("node")
-    with real_node(folder) as running:
+    with real_node(folder, volumes=12) as running:
         running.load(_tools(folder))
         yield running
 

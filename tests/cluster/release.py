@@ -67,8 +67,9 @@ class Release:
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "--output=json"))
         return found
 
-    def apply(self, made: dict[str, Any]) -> None:
-        self.kubectl("apply", "--filename=-", stdin=json.dumps(made))
+    def apply(self, made: dict[str, Any]) -> str:
+        """What kubectl says of it."""
+        return self.kubectl("apply", "--filename=-", stdin=json.dumps(made))
 
     def secret(self, name: str, key: str) -> str:
         return base64.b64decode(self.one("secret", name)["data"][key]).decode()
@@ -77,6 +78,11 @@ class Release:
         """Those of a part that are not about to end."""
         found = self.get("pods", f"--selector=app.kubernetes.io/component={component}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def on_the_node(self, component: str) -> str:
+        """The name of a part's pod on the real node. Raises LookupError while there is none."""
+        found = [pod for pod in self.pods(component) if pod["spec"].get("nodeName") == self.node.name]
+        return str(found[0]["metadata"]["name"])
 
     def reached(self, component: str, port: int, **headers: str) -> Client:
         """A client for the only pod of a part. Raises LookupError while there is none."""
@@ -92,7 +98,7 @@ class Release:
     @contextmanager
     def forwarded(self, service: str, port: int) -> Iterator[Client]:
         """A client of the Service by `kubectl port-forward`."""
-        argv = [program("kubectl"), "port-forward", f"--namespace={NAME}", f"service/{service}", f":{port}"]
+        argv = [str(program("kubectl")), "port-forward", f"--namespace={NAME}", f"service/{service}", f":{port}"]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=self._env) as process:
             try:
                 assert process.stdout is not None
@@ -122,6 +128,13 @@ def eventually(look: Callable[[], Any], patience: float = 120) -> Any:
             last = repr(error)
         assert time.monotonic() < deadline, last
         time.sleep(0.2)
+
+
+def touch(release: Release, component: str) -> str:
+    """Has the kubelet look after a part's pod, and its volumes, now and not in a minute; says the pod's name."""
+    name = release.on_the_node(component)
+    release.kubectl("annotate", "pod", name, f"touched={time.time()}", "--overwrite")
+    return name
 
 
 def policy(name: str, **spec: Any) -> dict[str, Any]:

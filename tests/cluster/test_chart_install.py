@@ -21,7 +21,7 @@ def first_answer(release: Release) -> dict[str, Any]:
     """The first with data of the node, after `helm install` and `kubectl apply`."""
     began = time.monotonic()
     release.install("--set=defaultPolicy.enabled=false,influxdb.bucket=own")
-    eventually(lambda: release.apply(policy(OWN, collection={"interval": "1s"})) or True, 10)
+    eventually(lambda: release.apply(policy(OWN, collection={"interval": "1s"})), 10)
     applied = time.monotonic()
     eventually(lambda: condition(release.one("metricpolicy", OWN), "Ready") == "True")
     ready = time.monotonic()

@@ -105,6 +105,9 @@ class RealNode:
         self.machine.kill()
         for server in self.servers:
             server.kill()
+        # A kernel that starts has none of the groups of before; for each, the kubelet would look for seconds.
+        self._group.remove()
+        self._group.make()
         self.machine.start()
         self.containerd.start()
         self._start_programs()

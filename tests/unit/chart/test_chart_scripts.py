@@ -29,7 +29,8 @@ class Server:
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
                 outer.asked.append((path, self.headers.get("Authorization")))
-                status, body = outer.answers.get(path, (404, "nothing"))
+                found = outer.answers.get(self.path) or outer.answers.get(path)  # with its query, or whatever it is
+                status, body = found or (404, "nothing")
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -145,6 +146,7 @@ class TestCheck:
     def well(self, server: Server) -> Server:
         server.answers = {
             "/readiness": (200, "{}"),
+            "/api/v1/policies": (200, '{"policies": [{"name": "system-metrics"}]}'),
             "/api/v1/metrics/current": current(),
             "/operator": (200, "ok"),
             "/grafana": (200, "ok"),
@@ -162,6 +164,7 @@ class TestCheck:
             ("/readiness", (503, "no store"), "503 no store"),
             ("/operator", (503, "stalled"), "503 stalled"),
             ("/grafana", (500, ""), "500"),
+            ("/api/v1/policies", (200, '{"policies": []}'), "no fresh data of any node"),
             ("/api/v1/metrics/current", current(stale=True), "no fresh data of any node"),
             ("/api/v1/metrics/current", current(values=False), "no fresh data of any node"),
             ("/api/v1/metrics/current", (200, '{"hosts": []}'), "no fresh data of any node"),
@@ -176,6 +179,14 @@ class TestCheck:
         assert code == 1
         assert said.count("FAILED") == 1
         assert says in said
+
+    def test_a_policy_that_no_node_follows_does_no_harm(self, start: Any, well: Server):
+        well.answers["/api/v1/policies"] = (200, '{"policies": [{"name": "gold"}, {"name": "system-metrics"}]}')
+        well.answers["/api/v1/metrics/current?policy=gold&metric=cpu"] = (200, '{"hosts": []}')
+        assert ended(start("check.py", "0.3", well.url)) == (
+            0,
+            f"ok     {well.url}/readiness \nok     {well.url} data of n1\n",
+        )
 
     def test_it_fails_where_nobody_answers(self, start: Any):
         code, said = ended(start("check.py", "0.3", "http://127.0.0.1:9", "http://127.0.0.1:9/operator"))

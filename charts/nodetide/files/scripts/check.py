@@ -11,6 +11,7 @@ import pathlib
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 
@@ -28,12 +29,17 @@ def get(url):
 
 
 def data(api):
-    """Nodes with fresh samples of their CPU. Raises OSError where there are none."""
-    hosts = json.loads(get(f"{api}/api/v1/metrics/current?metric=cpu"))["hosts"]
-    fresh = [host["host"] for host in hosts if not host["stale"] and any(series["values"] for series in host["series"])]
+    """Nodes with fresh samples of their CPU, of whatever policy. Raises OSError where there are none."""
+    known, fresh = set(), set()
+    for policy in json.loads(get(f"{api}/api/v1/policies"))["policies"]:
+        query = urllib.parse.urlencode({"policy": policy["name"], "metric": "cpu"})
+        for host in json.loads(get(f"{api}/api/v1/metrics/current?{query}"))["hosts"]:
+            known.add(host["host"])
+            if not host["stale"] and any(series["values"] for series in host["series"]):
+                fresh.add(host["host"])
     if not fresh:
-        raise OSError(f"no fresh data of any node (hosts known: {[host['host'] for host in hosts]})")
-    return fresh
+        raise OSError(f"no fresh data of any node (hosts known: {sorted(known)})")
+    return sorted(fresh)
 
 
 patience, api, *urls = sys.argv[1:]

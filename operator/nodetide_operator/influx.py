@@ -55,7 +55,7 @@ class Influx:
         owner: str,
         watches: Callable[[str], bool],
         *,
-        budget: float = 5.0,
+        budget: float = 10.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._control = control

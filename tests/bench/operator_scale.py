@@ -90,6 +90,7 @@ def _run(policies: int) -> _Run:
             **os.environ, "KUBECONFIG": str(plane.kubeconfig), "INFLUXDB_URL": influx.url, "INFLUXDB_ORG": influx.org,
             "INFLUXDB_TOKEN_FILE": str(token), "NODETIDE_NAMESPACE": _NAMESPACE,
             "NODETIDE_OPERATOR_LISTEN": "127.0.0.1:0",
+            "MALLOC_ARENA_MAX": "2",  # as in the image
         }  # fmt: skip
         influx_before, kube_before = _influx_requests(influx), _kube_requests(plane)
         began = time.monotonic()

@@ -154,7 +154,7 @@ def test_a_raw_bucket_deleted_by_hand_comes_back_with_its_tasks(it: Installation
 
 def test_what_takes_long_is_left_for_the_next_time_and_then_comes_first(it: Installation) -> None:
     def slow(action: Action | None) -> None:
-        it.now += 1.0 if action is not None else 0.0
+        it.now += 2.0 if action is not None else 0.0
 
     it.control.before = slow
     turns = []

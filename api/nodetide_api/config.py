@@ -20,7 +20,8 @@ class ApiConfig:
         max_points: points per series that ``step=auto`` aims at.
         query_timeout: seconds a query of the store may take.
         probe_timeout: seconds the store may take to answer ``/readiness`` and ``/health``.
-        policy: name of the policy that answers where a request names none; None is the store's first.
+        policy: name of the policy that answers where a request names none; None is
+            `system-metrics`, or the store's first where there is none of that name.
         keep_alive: seconds of silence after which a stream sends a comment, so that proxies keep it open.
     """
 

@@ -5,7 +5,7 @@ what spans several fields, ``spec`` is the typed result and ``load`` reads files
 """
 
 from nodetide_core.policy.load import load_policies
-from nodetide_core.policy.parse import default_policy, parse_policy
+from nodetide_core.policy.parse import DEFAULT_NAME, default_policy, parse_policy
 from nodetide_core.policy.schema import API_VERSION, KIND, POLICY_SCHEMA
 from nodetide_core.policy.spec import (
     ALLOW_DATA_LOSS,
@@ -26,6 +26,7 @@ from nodetide_core.policy.spec import (
 __all__ = [
     "ALLOW_DATA_LOSS",
     "API_VERSION",
+    "DEFAULT_NAME",
     "KIND",
     "LOSS_HINT",
     "POLICY_SCHEMA",

@@ -37,10 +37,11 @@ from nodetide_core.policy.spec import (
 from nodetide_core.policy.validate import check
 from nodetide_core.tiers import DEFAULT_TIERS, Tier, Tiers
 
-__all__ = ["default_policy", "parse_policy"]
+__all__ = ["DEFAULT_NAME", "default_policy", "parse_policy"]
 
 Document = Mapping[str, Any]
 
+#: Of the policy that applies where none is given.
 DEFAULT_NAME = "system-metrics"
 #: The group that tells what a collector runs and how it fares: never left out.
 _SELF = "collector"

@@ -11,8 +11,11 @@ run: ## This machine's metrics, live in the browser (needs nothing but Python)
 	@$(PYTHON) hack/bootstrap.py run
 	@$(BIN)/nodetide run
 
-test: check ## Everything: lint, types, import contracts, all tests with coverage
+test: check ## Everything: lint, types, import contracts, all tests
 	@$(BIN)/python hack/test.py
+
+coverage: dev ## The tests, slower, and what of the code they run
+	@$(BIN)/python hack/test.py --cov --cov-report=term:skip-covered --cov-report=xml
 
 check: dev ## Lint, format, types, import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
@@ -61,4 +64,4 @@ lock: ## Renew the lock files (needs uv)
 clean: ## Remove the environment and caches (never data)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* dist build
 
-.PHONY: help run test check dev test-pythons cluster-test bench realparts images compose-up compose-down kind-up kind-test kind-down docs lock clean
+.PHONY: help run test coverage check dev test-pythons cluster-test bench realparts images compose-up compose-down kind-up kind-test kind-down docs lock clean

@@ -1,4 +1,4 @@
-"""Runs the tests as `make test` does: getting the real programs they need, then pytest with coverage.
+"""Runs the tests as `make test` does: getting the real programs they need, then pytest.
 
 In CI a missing program fails the run; elsewhere its tests skip and say how to get it.
 """
@@ -18,12 +18,11 @@ def main(arguments: list[str]) -> int:
         parts = subprocess.run([sys.executable, "hack/realparts/realparts.py"], cwd=ROOT, check=False)
         if parts.returncode:
             return parts.returncode
-    coverage = ["--cov", "--cov-report=term:skip-covered", "--cov-report=xml"]
     # Most of the time is spent waiting for real programs; a file's tests share them, so a file stays together,
     # and so do all that share the real node (tests/conftest.py). In the order of their names the long ones come first.
-    workers = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    workers = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
     # Warnings of a test's own child processes are its business; ours are errors (see pyproject.toml).
-    tests = subprocess.run([sys.executable, "-m", "pytest", *workers, *coverage, *arguments], cwd=ROOT, check=False)
+    tests = subprocess.run([sys.executable, "-m", "pytest", *workers, *arguments], cwd=ROOT, check=False)
     return tests.returncode
 
 

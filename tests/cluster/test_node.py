@@ -139,7 +139,7 @@ def test_a_pod_without_rights_sees_the_host_and_not_its_container(looking: RealN
 
 
 def test_what_the_host_mounts_later_is_seen(looking: RealNode) -> None:
-    looking.machine.run("mkdir", "/run/later")
+    looking.machine.run("mkdir", "-p", "/run/later")
     looking.machine.run("mount", "-t", "tmpfs", "later", "/run/later")
     looking.machine.run("touch", "/run/later/file")
     assert inside(looking, "ls", "/host/root/run/later").strip() == "file"

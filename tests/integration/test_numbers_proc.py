@@ -192,7 +192,7 @@ def test_our_own_sockets_are_counted(read_pass: ReadPass) -> None:
 
 
 _AS_NOBODY = """
-import os, sys
+import ctypes, os, sys  # what is imported later, nobody may be allowed to read
 import nodetide_collector.probes
 from nodetide_collector.host import Host
 from nodetide_collector.probe import registered, Request

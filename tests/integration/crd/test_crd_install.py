@@ -122,10 +122,9 @@ STATUS = {
             "name": "HighCPU",
             "state": "firing",
             "severity": "critical",
-            "firing": [
-                {"series": "host=a", "severity": "critical", "value": 97.5, "since": "2024-01-01T00:00:00Z"},
-            ],
-            "firingCount": 1,
+            "pending": 0,
+            "firing": 1,
+            "series": [{"series": "host=a", "severity": "critical", "since": "2024-01-01T00:00:00Z"}],
         }
     ],
     "firing": 1,

@@ -45,6 +45,8 @@ def _cleaned_up(site: Site) -> bool:
 
 def test_the_definition_first(installed: Site, definition: None) -> None:
     site = installed
+    # What is deleted before a watch has begun, no watch tells of.
+    site.quiet()
     site.kube.call("DELETE", KIND)
     eventually(lambda: site.kube.find(KIND) is None)
     eventually(lambda: _cleaned_up(site), site.log)

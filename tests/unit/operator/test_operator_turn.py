@@ -208,7 +208,7 @@ def test_what_is_left_for_the_next_turn_keeps_its_status_and_all_their_tokens(it
         it.cluster.put(bodies.policy(name))
 
     def slow(action: Any) -> None:
-        it.budget += 1.0 if action is not None else 0.0
+        it.budget += 2.0 if action is not None else 0.0
 
     it.influx.before = slow
     report = it.turn()

@@ -34,7 +34,7 @@ __all__ = ["Operator"]
 
 _log = logging.getLogger(__name__)
 
-#: Seconds that a loop may take to end.
+#: Seconds that all loops together may take to end.
 _END = 10.0
 #: Seconds that receivers of alerts may take to end.
 _PARTING = 3.0
@@ -111,12 +111,14 @@ class Operator:
             # What is rolled up may take minutes; given up, it is done at the next start.
             self._rollups.end()
             self._store.close()
-            self._watch.stop(_END)
-            self._roll.stop(_END)
-            if self._alert.stop(_END):
+            # All of them end at the same time, within what Kubernetes gives a pod.
+            end = time.monotonic() + _END
+            self._watch.stop(_left(end))
+            self._roll.stop(_left(end))
+            if self._alert.stop(_left(end)):
                 self._alerting.close()
             # A turn under way is not broken off: it would tell of an InfluxDB that does not answer.
-            if self._reconcile.stop(_END):
+            if self._reconcile.stop(_left(end)):
                 self._caller.end()
             self._server.stop()
 
@@ -218,3 +220,8 @@ class Operator:
         self._metrics.idle("alerts", self._alert.idle)
         self._metrics.watching(self._watch.running)
         return self._metrics.text()
+
+
+def _left(end: float) -> float:
+    """Seconds, some even where there are none: what has ended is to be noticed."""
+    return max(0.1, end - time.monotonic())

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,6 +85,10 @@ class Process:
     def pause(self) -> None:
         """Make it hang (SIGSTOP): its port takes connections, and nobody answers."""
         self._signal(signal.SIGSTOP)
+        # On a busy machine its threads go on for a moment.
+        end = time.monotonic() + 5
+        while self._child is not None and not _stopped(self._child.pid) and time.monotonic() < end:
+            time.sleep(0.01)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
@@ -109,3 +114,9 @@ class Process:
         group = self.pid
         for number in numbers:  # the group's number stays taken while the child isn't waited for
             os.killpg(group, number)
+
+
+def _stopped(pid: int) -> bool:
+    """Whether all threads of a process stand still."""
+    states = [path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state in "TZX" for state in states)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.peer
 
 TIERS = {"raw": "24h", "5m": "7d"}
 KIND = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/metricpolicies.nodetide.io"
+#: In the apiserver's metrics.
+WATCHED = re.compile(r'apiserver_longrunning_requests\{[^}]*resource="metricpolicies"[^}]*verb="WATCH"[^}]*\} [1-9]')
 KEPT = {"kept", "kept-5m"}
 
 
@@ -46,7 +49,7 @@ def _cleaned_up(site: Site) -> bool:
 def test_the_definition_first(installed: Site, definition: None) -> None:
     site = installed
     # What is deleted before a watch has begun, no watch tells of.
-    site.quiet()
+    eventually(lambda: WATCHED.search(site.kube.plane.kubectl("get", "--raw", "/metrics")), site.log)
     site.kube.call("DELETE", KIND)
     eventually(lambda: site.kube.find(KIND) is None)
     eventually(lambda: _cleaned_up(site), site.log)

@@ -44,14 +44,6 @@ class Control:
         self._org = org
         self._org_id: str | None = None
 
-    def organization(self) -> str:
-        """The organization's id.
-
-        Raises:
-            StoreUnavailable, StoreRejected
-        """
-        return self._organization()
-
     def observe(self) -> Observed:
         """
         Raises:
@@ -94,7 +86,7 @@ class Control:
 
     def authorizations(self) -> list[dict[str, Any]]:
         """All tokens of the organization that this one may see, as InfluxDB tells of them."""
-        found: list[dict[str, Any]] = self._caller.call("GET", f"/api/v2/authorizations?orgID={self._organization()}")[
+        found: list[dict[str, Any]] = self._caller.call("GET", f"/api/v2/authorizations?orgID={self.organization()}")[
             "authorizations"
         ]
         return found
@@ -102,11 +94,11 @@ class Control:
     def authorize(self, description: str, read: Iterable[str], write: Iterable[str]) -> dict[str, Any]:
         """A new token for the buckets of these ids: its ``id``, and ``token``, told this once."""
         permissions = [
-            {"action": action, "resource": {"type": "buckets", "id": id, "orgID": self._organization()}}
+            {"action": action, "resource": {"type": "buckets", "id": id, "orgID": self.organization()}}
             for action, ids in (("read", read), ("write", write))
             for id in sorted(ids)
         ]
-        body = {"orgID": self._organization(), "description": description, "permissions": permissions}
+        body = {"orgID": self.organization(), "description": description, "permissions": permissions}
         made: dict[str, Any] = self._caller.call("POST", "/api/v2/authorizations", body, doing="make a token")
         return made
 
@@ -124,7 +116,7 @@ class Control:
                 "POST",
                 "/api/v2/buckets",
                 {
-                    "orgID": self._organization(),
+                    "orgID": self.organization(),
                     "name": wanted.name,
                     "description": wanted.description,
                     "retentionRules": _rules(wanted),
@@ -142,13 +134,18 @@ class Control:
         elif isinstance(action, DeleteBucket):
             yield "DELETE", f"/api/v2/buckets/{action.id}", None
         elif isinstance(action, CreateTask):
-            yield "POST", "/api/v2/tasks", {"orgID": self._organization(), **_task(action.task)}
+            yield "POST", "/api/v2/tasks", {"orgID": self.organization(), **_task(action.task)}
         elif isinstance(action, UpdateTask):
             yield "PATCH", f"/api/v2/tasks/{action.id}", _task(action.task)
         elif isinstance(action, DeleteTask):
             yield "DELETE", f"/api/v2/tasks/{action.id}", None
 
-    def _organization(self) -> str:
+    def organization(self) -> str:
+        """The organization's id.
+
+        Raises:
+            StoreUnavailable, StoreRejected
+        """
         if self._org_id is None:
             self._org_id = self._find_organization()
         return self._org_id
@@ -174,7 +171,7 @@ class Control:
     def _bucket_pages(self) -> Iterator[dict[str, Any]]:
         offset = 0
         while True:
-            query = urlencode({"orgID": self._organization(), "limit": _BUCKETS, "offset": offset})
+            query = urlencode({"orgID": self.organization(), "limit": _BUCKETS, "offset": offset})
             page: list[dict[str, Any]] = self._caller.call("GET", f"/api/v2/buckets?{query}")["buckets"]
             # What the token may not read is taken out after the page was cut, so a short page need not be the last.
             if not page:
@@ -185,7 +182,7 @@ class Control:
     def _task_pages(self) -> Iterator[dict[str, Any]]:
         after: dict[str, str] = {}
         while True:
-            query = urlencode({"orgID": self._organization(), "limit": _TASKS, **after})
+            query = urlencode({"orgID": self.organization(), "limit": _TASKS, **after})
             page: list[dict[str, Any]] = self._caller.call("GET", f"/api/v2/tasks?{query}")["tasks"]
             yield from page
             if len(page) < _TASKS:

@@ -22,7 +22,7 @@ from nodetide_core.stores.influx.caller import Caller, connect
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.desired import desired
-from nodetide_core.stores.influx.due import changed_by, next_moment, oldest_windows, windows_due
+from nodetide_core.stores.influx.due import changed_by, next_moment, oldest_windows
 from nodetide_core.stores.influx.influxql import any_measurement, newest_reports
 from nodetide_core.stores.influx.known import Known
 from nodetide_core.stores.influx.late import late_windows
@@ -34,7 +34,7 @@ from nodetide_core.stores.influx.reading import read
 from nodetide_core.stores.influx.recent import Recent
 from nodetide_core.stores.influx.reports import CollectorReport, collector_reports
 from nodetide_core.stores.influx.rolling import Roller
-from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, State, StateKeeper
+from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, StateKeeper
 from nodetide_core.stores.influx.writing import admitted, post
 from nodetide_core.stores.queries import check_query
 
@@ -162,18 +162,22 @@ class InfluxStore:
             before, self._progress = self._progress, {}
             for stream in streams:
                 if stream in idle:
-                    self._progress[stream] = Progress(windows_due(stream, State(), now), empty=stream.bucket in empty)
+                    nothing = dict.fromkeys((tier.name for tier in stream.tiers.rollups), 0)
+                    self._progress[stream] = Progress(nothing, empty=stream.bucket in empty)
                     continue
+                # Before, so that what is marked meanwhile is not overlooked.
+                self._rests[stream] = next_moment(stream, now)
                 try:
                     made, behind = self._roll(stream, now, succeeded.get(stream.bucket, {}))
                 except StoreError as failure:
+                    self._rests.pop(stream, None)
                     failures.append(failure)
                     was = before.get(stream, Progress())
                     self._progress[stream] = Progress(was.behind, str(failure))
                     continue
                 self._progress[stream] = Progress(behind)
-                if not made and not any(behind.values()):
-                    self._rests[stream] = next_moment(stream, now)
+                if made or any(behind.values()):
+                    self._rests.pop(stream, None)
                 windows += made
                 left += sum(behind.values())
             self._known.forget()

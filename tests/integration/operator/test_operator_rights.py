@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -27,8 +28,8 @@ from tests.integration.operator.site import Site, eventually, spec
 pytestmark = pytest.mark.peer
 
 TIERS = {"raw": "24h", "5m": "7d"}
-#: Seconds for a step that may never come; one that does takes less than one.
-SHORT = 5.0
+#: Seconds for a step, and for one that may never come, since something was refused; one that does takes less than one.
+LONG, SHORT = 60.0, 5.0
 
 
 class Trial(NamedTuple):
@@ -42,7 +43,7 @@ class Trial(NamedTuple):
     log: str
 
 
-def _everything(site: Site, namespace: str, patience: float) -> str:
+def _everything(site: Site, namespace: str) -> str:
     """Does all that needs a right; gives the first step that did not come."""
     node = f"node-{site.namespace}"
     selected = spec(TIERS, nodeSelector={"matchLabels": {"for": site.namespace}}, collection={"interval": "7s"})
@@ -71,10 +72,15 @@ def _everything(site: Site, namespace: str, patience: float) -> str:
     for name, (act, look) in steps.items():
         act()
         try:
-            eventually(look, patience=patience)
+            eventually(partial(_refused_or, look, site), patience=LONG)
+            eventually(look, patience=SHORT)
         except AssertionError:
             return name
     return ""
+
+
+def _refused_or(look: Callable[[], bool], site: Site) -> bool:
+    return "forbidden" in site.log() or look()
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,7 @@ def trials(
         site.start()
         # The first turn of many processes that begin at once.
         eventually(lambda: site.probe("/readiness")[0] == 200 or "forbidden" in site.log(), site.log)
-        return Trial(_everything(site, namespace, SHORT), site.log())
+        return Trial(_everything(site, namespace), site.log())
 
     try:
         with ThreadPoolExecutor(len(cases)) as pool:
@@ -110,7 +116,7 @@ def _all_namespaces(namespace: str) -> Documents:
 
 def test_the_rights_of_the_manifests_are_enough(site: Site) -> None:
     site.start()
-    assert _everything(site, site.namespace, 60) == "", site.log()
+    assert _everything(site, site.namespace) == "", site.log()
     assert "forbidden" not in site.log()
 
 
@@ -119,7 +125,7 @@ def test_those_for_more_namespaces_are_enough_and_others_are_let_alone(new_site:
     site.start(NODETIDE_WATCH_NAMESPACES=f"{site.namespace},{site.other}")
     site.apply("unseen", spec(TIERS, bucket="unseen"), "default")
     site.apply("own", spec(TIERS, bucket="own"))
-    assert _everything(site, site.other, 60) == "", site.log()
+    assert _everything(site, site.other) == "", site.log()
     site.ready("own")
     assert "status" not in site.policy("unseen", "default") and "unseen" not in site.org.buckets()
     site.delete("unseen", "default")
@@ -128,7 +134,7 @@ def test_those_for_more_namespaces_are_enough_and_others_are_let_alone(new_site:
 def test_those_for_all_namespaces_are_enough(new_site: Callable[..., Site]) -> None:
     site = new_site(_all_namespaces)
     site.start(NODETIDE_WATCH_NAMESPACES="*")
-    assert _everything(site, site.other, 60) == "", site.log()
+    assert _everything(site, site.other) == "", site.log()
     assert "forbidden" not in site.log()
 
 

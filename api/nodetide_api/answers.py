@@ -13,11 +13,12 @@ from starlette.responses import Response
 __all__ = ["encode", "json_answer"]
 
 _MEDIA_TYPE = "application/json"
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def encode(answer: dict[str, Any]) -> bytes:
     """``answer`` as JSON; a NaN or an infinity in it is a mistake of ours and raises ValueError."""
-    return json.dumps(answer, separators=(",", ":"), allow_nan=False).encode()
+    return _ENCODER.encode(answer).encode()
 
 
 def json_answer(body: bytes | dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 __all__ = ["Flights"]
@@ -12,10 +12,17 @@ __all__ = ["Flights"]
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Flight:
+    """
+    Attributes:
+        waiting: one for each caller.
+    """
+
+    key: Hashable
     task: asyncio.Future[Any]
-    waiting: int = 0
+    timer: asyncio.TimerHandle | None = None
+    waiting: set[asyncio.Future[Any]] = field(default_factory=set)
 
 
 class Flights:
@@ -33,30 +40,61 @@ class Flights:
         self.started = 0
         self.shared = 0
 
-    async def share(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
+    async def share(self, key: Hashable, ask: Callable[[], Awaitable[T]], limit: float | None = None) -> T:
         """The answer of ``ask``, or of the call in flight that has the same key.
 
         A caller that is cancelled leaves alone; when the last one leaves, the question is cancelled.
         An error reaches every caller.
+
+        Args:
+            limit: seconds that the question may take.
+
+        Raises:
+            TimeoutError: it took longer, and was cancelled.
         """
+        loop = asyncio.get_running_loop()
         flight = self._flying.get(key)
         if flight is None:
-            flight = _Flight(asyncio.ensure_future(ask()))
-            self._flying[key] = flight
-            flight.task.add_done_callback(lambda _: self._land(key, flight))
+            flight = self._flying[key] = _Flight(key, asyncio.ensure_future(ask()))
+            flight.task.add_done_callback(lambda _: self._land(flight))
+            if limit is not None:
+                flight.timer = loop.call_later(limit, self._give_up, flight)
             self.started += 1
         else:
             self.shared += 1
-        flight.waiting += 1
+        waiter: asyncio.Future[T] = loop.create_future()
+        flight.waiting.add(waiter)
         try:
-            answer: T = await asyncio.shield(flight.task)
-            return answer
+            return await waiter
         finally:
-            flight.waiting -= 1
-            if flight.waiting == 0 and not flight.task.done():
-                self._land(key, flight)  # nobody may join a question that is being cancelled
-                flight.task.cancel()
+            flight.waiting.discard(waiter)
+            if not flight.waiting:
+                self._end(flight)
 
-    def _land(self, key: Hashable, flight: _Flight) -> None:
-        if self._flying.get(key) is flight:
-            del self._flying[key]
+    def _land(self, flight: _Flight) -> None:
+        task = flight.task
+        error = None if task.cancelled() else task.exception()
+        for waiter in flight.waiting:
+            if waiter.done():
+                continue  # its caller is leaving
+            if task.cancelled():
+                waiter.cancel()
+            elif error is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(task.result())
+        self._end(flight)
+
+    def _give_up(self, flight: _Flight) -> None:
+        for waiter in flight.waiting:
+            if not waiter.done():
+                waiter.set_exception(TimeoutError())
+        self._end(flight)
+
+    def _end(self, flight: _Flight) -> None:
+        """Nobody may join it any more; what is left of it is cancelled."""
+        if self._flying.get(flight.key) is flight:
+            del self._flying[flight.key]
+        if flight.timer is not None:
+            flight.timer.cancel()
+        flight.task.cancel()

@@ -10,7 +10,6 @@ from nodetide_api.census import Census
 from nodetide_api.choice import pick_stream
 from nodetide_api.config import ApiConfig
 from nodetide_api.flights import Flights
-from nodetide_api.limits import within
 from nodetide_api.live import Live
 from nodetide_api.plan import Plan, Read, queries, require_size
 from nodetide_api.telemetry import Telemetry
@@ -53,8 +52,7 @@ class Services:
         Raises:
             TimeoutError: it took longer than ``query_timeout``.
         """
-        limit = self.config.query_timeout
-        return await self.flights.share(key, lambda: within(limit, question()))
+        return await self.flights.share(key, question, self.config.query_timeout)
 
     async def streams(self) -> Sequence[Stream]:
         return await self.ask("streams", self.store.streams)
@@ -91,4 +89,4 @@ class Services:
 
     async def _read(self, plan: Plan, read: Read, watermarks: Mapping[str, int]) -> list[Column]:
         parts = await together(self.store.read(query) for query in queries(plan, read, watermarks))
-        return merge_columns(parts, read.aggregate)
+        return parts[0] if len(parts) == 1 else merge_columns(parts, read.aggregate)

@@ -96,9 +96,12 @@ def summary_answer(plan: Plan, metric: str, found: Mapping[Aggregate, Sequence[C
 
 def _numbers(column: Column, low: Sequence[float], high: Sequence[float], last: Sequence[float]) -> dict[str, float]:
     """The eight numbers, or nothing where there is no finite value."""
-    finite = [*map(math.isfinite, column.v)]
-    values, weights = [*compress(column.v, finite)], [*compress(column.n, finite)]
-    low, high, last = ([*filter(math.isfinite, each)] for each in (low, high, last))
+    values, weights = column.v, column.n
+    if not all(map(math.isfinite, values)):
+        finite = [*map(math.isfinite, values)]
+        values, weights = [*compress(values, finite)], [*compress(weights, finite)]
+    # Of samples themselves, all four are the same.
+    low, high, last = (values if each is column.v else [*filter(math.isfinite, each)] for each in (low, high, last))
     if not (values and low and high and last):
         return {}
     ordered = sorted(values)

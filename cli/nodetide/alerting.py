@@ -115,16 +115,18 @@ class Alerting:
         policies = self._policies
         if policies is None:
             return _EVERY
-        now = self._clock()
         self._began = self._monotonic()
         try:
-            report = self._evaluator.turn(policies, now)
-            self._dispatcher.update(policies, report.active)
+            return self._turn(policies, self._clock())
         except Exception as error:  # noqa: BLE001 - whatever nobody foresaw, the next turn may work
             self._fails(f"{type(error).__name__}: {error}")
             return _EVERY
         finally:
             self._began = None
+
+    def _turn(self, policies: Sequence[Policy], now: float) -> float:
+        report = self._evaluator.turn(policies, now)
+        self._dispatcher.update(policies, report.active)
         if self._failure:
             _log.info("alerts: works again")
             self._failure = ""

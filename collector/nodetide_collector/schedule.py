@@ -82,6 +82,8 @@ def decide(timeline: Timeline, now: Instant, intervals: Collection[int], *, forc
         missed += count_due(last + 1, second, intervals)
         return Decision(Timeline(second, now_offset), second, 0.0, missed, stepped)
     base = max(second, last)
+    if not intervals:  # nothing is due, so whoever comes later has missed none of it
+        last = base
     following = base + 1 if force else min((base - base % k + k for k in intervals), default=base + 1)
     return Decision(Timeline(last, offset), None, max(following - now.wall, _MIN_WAIT), missed, stepped)
 

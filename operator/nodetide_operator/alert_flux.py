@@ -8,7 +8,7 @@ from dataclasses import replace
 from operator import is_
 
 from nodetide_core.alerts.rules import AlertName
-from nodetide_core.errors import StoreError
+from nodetide_core.errors import StoreRejected, StoreUnavailable
 from nodetide_core.policy import Alert, Policy
 
 __all__ = ["FluxGate"]
@@ -59,7 +59,9 @@ class FluxGate:
         for text in texts:
             try:
                 self._verdicts[text] = await self._check(text)
-            except StoreError:
+            except StoreRejected as error:
+                self._verdicts[text] = str(error)
+            except StoreUnavailable:
                 return  # looked at the next time; until then it is evaluated as it is, or fails as all do
 
 

@@ -25,8 +25,6 @@ __all__ = ["Alerting", "Charge"]
 
 _log = logging.getLogger(__name__)
 
-#: Seconds for which the receivers of a policy that is gone are still told that its alerts have ended.
-_PARTING = 900.0
 #: Seconds after which what no evaluation waits for is looked at: ends of silences, Secrets.
 _LONGEST = 15.0
 
@@ -77,7 +75,6 @@ class Alerting:
         self._news = news
         self._clock = clock
         self._held: dict[Key, Policy] = {}
-        self._gone: dict[str, tuple[Policy, float]] = {}
         self._ended = False
         self.outage = ""
         self.pending = self.firing = 0
@@ -86,7 +83,7 @@ class Alerting:
     def turn(self) -> float:
         """What is due; the seconds until something is again."""
         charge, now = self._charge.get(), self._clock()
-        mine = self._mine(charge, now)
+        mine = self._mine(charge)
         policies = self._gate.pass_on(list(mine.values()))
         matches = Matches(charge.nodes)
         hosts = {policy.storage.bucket: frozenset(matches.of(policy.node_selector)) for policy in policies}
@@ -95,8 +92,7 @@ class Alerting:
         report = self._evaluator.turn([policy for policy in policies if policy.alerts or policy.notify], now, hosts)
         if self._ended:
             return _LONGEST
-        gone = [policy for policy, _ in self._gone.values()]
-        self._dispatcher.update([policy for policy in (*policies, *gone) if policy.notify], report.active)
+        self._dispatcher.update(policies, report.active)
         self.receivers = self._dispatcher.health()
         self._publish(mine, report)
         return min(_LONGEST, max(0.0, self._evaluator.next_due(self._clock()) - self._clock()))
@@ -115,17 +111,9 @@ class Alerting:
         """After the last turn."""
         self._evaluator.close()
 
-    def _mine(self, charge: Charge, now: float) -> dict[Key, Policy]:
+    def _mine(self, charge: Charge) -> dict[Key, Policy]:
         """The policies that are evaluated here; as they were last, where they are wrong now."""
-        before = self._held
-        self._held = {key: held for key, held in before.items() if key in charge.wrong} | dict(charge.policies)
-        buckets = {policy.storage.bucket for policy in self._held.values()}
-        self._gone |= {
-            policy.storage.bucket: (policy, now + _PARTING) for key, policy in before.items() if key not in self._held
-        }
-        self._gone = {
-            bucket: (policy, end) for bucket, (policy, end) in self._gone.items() if bucket not in buckets and now < end
-        }
+        self._held = {key: held for key, held in self._held.items() if key in charge.wrong} | dict(charge.policies)
         return {key: policy for key, policy in self._held.items() if policy.alert_engine == "nodetide"}
 
     def _publish(self, policies: Mapping[Key, Policy], report: Report) -> None:

@@ -135,8 +135,10 @@ def _settings() -> kopf.OperatorSettings:
     # Watching is no reason to kill the process, however it ends.
     settings.process.ultimate_exiting_timeout = None
     settings.posting.enabled = False
-    # Each object's events have a worker, which else waits for five seconds for the next: a burst of nodes, as many.
-    settings.queueing.idle_timeout = 0.5
+    # A list comes in pieces, and each object's events have a worker that holds the last one for as long as it waits
+    # for the next: whole nodes are large, and there may be thousands.
+    settings.watching.chunk_size = 100
+    settings.queueing.idle_timeout = 0.02
     # Which kinds and namespaces there are is known beforehand, and watching for more needs rights.
     settings.scanning.disabled = True
     return settings

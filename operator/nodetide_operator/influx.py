@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ __all__ = ["Influx"]
 
 _log = logging.getLogger(__name__)
 
+#: Seconds for which what a turn saw last is as good as new for the turn that does the rest.
+_FRESH = 10.0
 _NO_TASKS_SHOWN = (
     "InfluxDB does not show a task that was made: the operator's token may not read tasks (`read tasks`), so none is "
     "made; rollups go on while the operator runs"
@@ -64,6 +67,7 @@ class Influx:
         self._budget = budget
         self._monotonic = monotonic
         self._observed = Observed({}, ())
+        self._observed_at = -math.inf
         self._unknown: tuple[Stream, ...] = ()
         self._left: frozenset[Key] = frozenset()
         #: Whether InfluxDB shows tasks to this token; None until some were shown, or should have been.
@@ -90,14 +94,14 @@ class Influx:
 
         try:
             # First, so that what a dead policy leaves is gone before another takes its place.
-            observed = self._sweep(dead, self._control.observe())
+            observed = self._sweep(dead, self._look())
             self._shows_tasks = True if observed.tasks else None
             outcomes, changed = self._ensure(good, observed, dead)
             if changed:
                 observed = self._control.observe()
+            self._observed, self._observed_at = observed, self._monotonic()
         except StoreError as error:
             return dict.fromkeys(good, Outcome(unreachable=str(error)))
-        self._observed = observed
         mine = [stream for stream in streams_of(observed) if stream.owner == self._owner]
         wrong = {item.stream_name for item in judged.values() if not item.good}
         self._unknown = tuple(stream for stream in mine if stream.name in wrong or not known(stream.name))
@@ -118,6 +122,13 @@ class Influx:
         """
         grants = grants_for([*streams, *self._unknown], self._observed)
         return keep_tokens(self._control, vault, self._owner, grants, now)
+
+    def _look(self) -> Observed:
+        # Many new policies are many turns, and all that is there is thousands of objects, tasks with their texts.
+        fresh = self._left and self._monotonic() < self._observed_at + _FRESH
+        # From here on things change; what fails before they are seen again leaves nothing that can be relied upon.
+        self._observed_at = -math.inf
+        return self._observed if fresh else self._control.observe()
 
     def _sweep(self, dead: Callable[[Stream], bool], observed: Observed) -> Observed:
         self.problem = ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.errors import PolicyError, Problem, StoreRejected
 from nodetide_core.policy import API_VERSION, KIND, Policy, parse_policy
+from nodetide_core.policy.nodes import collected_hash
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.desired import Part, desired
 from nodetide_operator.config import OperatorConfig
@@ -31,6 +32,7 @@ class Judged:
     Attributes:
         stream_name: what its stream is called, also where it has none as it is.
         policy: as parsed, under that name; None where it cannot be.
+        hash: that its collectors report once they run it as it is.
     """
 
     object: PolicyObject
@@ -38,6 +40,7 @@ class Judged:
     policy: Policy | None
     stream: Stream | None = None
     parts: tuple[Part, ...] = ()
+    hash: str = ""
     problems: tuple[Problem, ...] = ()
     conflict: Conflict | None = None
 
@@ -77,7 +80,8 @@ class Judge:
             document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(policy.spec)}
             parsed = replace(parse_policy(document), name=name)
             stream = replace(parsed.stream, owner=self._config.owner, kept=parsed.storage.deletion_policy == "Retain")
-            return Judged(policy, name, parsed, stream, desired([stream], CATALOGUE))
+            parts = desired([stream], CATALOGUE)
+            return Judged(policy, name, parsed, stream, parts, collected_hash(parsed, policy.spec))
         except PolicyError as error:
             return Judged(policy, name, None, problems=error.problems)
         except StoreRejected as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from nodetide_core.alerts.notify.health import Health
 from nodetide_operator.outcomes import Downsampling
@@ -44,10 +46,8 @@ class Metrics:
         self._windows = Counter(
             "nodetide_operator_rollup_windows", "Windows that the operator has rolled up.", registry=self._registry
         )
-        self._behind = Gauge(
-            "nodetide_operator_rollup_behind_windows", "Windows that are due and not rolled up.", ["bucket", "tier"],
-            registry=self._registry,
-        )  # fmt: skip
+        self._behind = _Behind()
+        self._registry.register(self._behind)
         self._alerts = Gauge(
             "nodetide_operator_alerts", "Alerts, of each series and severity one.", ["state"], registry=self._registry
         )
@@ -84,10 +84,7 @@ class Metrics:
 
     def rolled(self, windows: int, downsampling: Mapping[str, Downsampling]) -> None:
         self._windows.inc(windows)
-        self._behind.clear()
-        for bucket, found in downsampling.items():
-            for tier, behind in found.behind.items():
-                self._behind.labels(bucket, tier).set(behind)
+        self._behind.known = downsampling
 
     def alerts(self, pending: int, firing: int, receivers: Mapping[tuple[str, str], Health]) -> None:
         """
@@ -111,3 +108,25 @@ class Metrics:
     def text(self) -> bytes:
         """In Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class _Behind(Collector):
+    """How far rollups are behind, made when it is asked for: of a thousand policies, gauges would be some thousand
+    objects that nobody reads between two scrapes.
+
+    Attributes:
+        known: by raw bucket.
+    """
+
+    def __init__(self) -> None:
+        self.known: Mapping[str, Downsampling] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "nodetide_operator_rollup_behind_windows", "Windows that are due and not rolled up.",
+            labels=["bucket", "tier"],
+        )  # fmt: skip
+        for bucket, found in self.known.items():
+            for tier, behind in found.behind.items():
+                family.add_metric([bucket, tier], behind)
+        yield family

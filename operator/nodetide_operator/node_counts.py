@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from nodetide_core.policy import NodeSelector
@@ -43,7 +43,7 @@ class Heard:
 
 
 class Matches:
-    """Which nodes selectors match; many policies have the same one.
+    """Which nodes selectors match; many policies have the same one, and share what it matches.
 
     Args:
         nodes: labels by name.
@@ -51,12 +51,12 @@ class Matches:
 
     def __init__(self, nodes: Mapping[str, Mapping[str, str]]) -> None:
         self._nodes = nodes
-        self._found: dict[str, Sequence[str]] = {}
+        self._found: dict[str, frozenset[str]] = {}
 
-    def of(self, selector: NodeSelector) -> Sequence[str]:
+    def of(self, selector: NodeSelector) -> frozenset[str]:
         key = repr(selector)
         if key not in self._found:
-            self._found[key] = [name for name, labels in self._nodes.items() if selector.matches(labels)]
+            self._found[key] = frozenset(name for name, labels in self._nodes.items() if selector.matches(labels))
         return self._found[key]
 
 
@@ -65,7 +65,7 @@ def fresh_after(interval: int, now: int) -> int:
     return now - max(_PATIENCE, 3 * interval)
 
 
-def count_nodes(matched: Collection[str], heard: Heard, *, hash: str, interval: int) -> NodeCounts:
+def count_nodes(matched: Set[str], heard: Heard, *, hash: str, interval: int) -> NodeCounts:
     """
     Args:
         matched: names of the nodes that the policy selects.
@@ -74,7 +74,7 @@ def count_nodes(matched: Collection[str], heard: Heard, *, hash: str, interval: 
     """
     # By the time of asking: while InfluxDB cannot be asked, nobody is known to be silent.
     since = fresh_after(interval, heard.at)
-    found = [report for name in matched if (report := heard.reports.get(name)) is not None and report.time >= since]
+    found = [report for name, report in heard.reports.items() if name in matched and report.time >= since]
     applied = sum(report.hash == hash for report in found)
     over = sum(report.over_budget > 0 for report in found)
     return NodeCounts(len(matched), applied, len(matched) - applied, over)

@@ -150,8 +150,8 @@ class Operator:
             # What is deleted between a list and the beginning of a watch, no watch ever tells of.
             begins = self._watch.ensure(report.listed)
             self._doubted_at = time.monotonic() + _BEGUN if begins else math.inf
-        if set(report.ready) != self._known:
-            # What is new wants its status soon.
+        if not report.left and set(report.ready) != self._known:
+            # What is new wants its status soon; but while more is being made, each look at all would take from that.
             self._known = set(report.ready)
             self._roll.wake()
         self._metrics.world(report.ready, len(self._world.snapshot().nodes), missed=report.missed)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from nodetide_core.policy.nodes import collected_hash
 from nodetide_operator.alert_news import AlertsNews
 from nodetide_operator.apiserver import ClusterError, ClusterRefused
 from nodetide_operator.cluster import Cluster
@@ -113,6 +112,6 @@ def _nodes(item: Judged, matches: Matches, known: Known) -> NodeCounts | None:
     return count_nodes(
         matches.of(item.policy.node_selector),
         known.reports[item.stream.bucket],
-        hash=collected_hash(item.policy, item.object.spec),
+        hash=item.hash,
         interval=item.policy.collection.slowest,
     )

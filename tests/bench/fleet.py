@@ -23,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 
 from servers import InfluxServer, influxd
+from servers.process import bound
 from tests.bench.figures import Figure
 from tests.bench.fleet_counting import count
 from tests.bench.fleet_figures import Run, of_balance, of_rollup, of_writing
@@ -114,7 +115,8 @@ def _hosts(start: int) -> dict[str, int]:
 
 @contextmanager
 def _worker(file: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.fleet_worker", str(file)], stdout=subprocess.PIPE)
+    command = bound([sys.executable, "-m", "tests.bench.fleet_worker", str(file)])
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         yield process
     finally:

@@ -141,7 +141,8 @@ def _requests(plan: Plan, until: Mapping[str, int]) -> list[Request]:
 
 
 def _request(query: RangeQuery) -> Request:
-    """The same in InfluxQL, as `nodetide_core.stores.influx.reading` asks it, but for steps of a few samples."""
+    """The same in InfluxQL, as `nodetide_core.stores.influx.reading` asks it, but in JSON, as the API answers, too;
+    and with steps of a few samples, which reading makes itself."""
     counter = CATALOGUE[query.measurement].by_name[query.fields[0]].kind is Kind.COUNTER
     if query.tier.window:
         return influxql.rolled_windows(query, ("_increase", "_seconds") if counter else ("", "_count"))

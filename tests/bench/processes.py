@@ -26,8 +26,14 @@ class Usage:
 
 @contextmanager
 def running(command: Sequence[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of our own that is ended, by id, whatever happens."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+    """A process of our own that is ended, by id, whatever happens, also to this one.
+
+    Args:
+        command: the program's path first.
+    """
+    from servers.process import bound  # a worker of the fleet knows no servers
+
+    process = subprocess.Popen(bound(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
     try:
         yield process
     finally:

@@ -131,6 +131,17 @@ class AlertContract:
             memory.remember("b", {key(): record(value=7)}, {told: Told("", 9, 9)}, now)
             assert memory.remembered("b") == Remembered({key(): record(value=7)}, {told: Told("", 9, 9)})
 
+    def test_a_clock_that_was_set_back_brings_nothing_back(self):
+        with self.world() as world:
+            store = world.open()
+            store.ensure(STREAMS)
+            memory = self.memory(store)
+            told, now = ToldKey("team", "id"), world.epoch
+            memory.remember("b", {key(): record(), key(host="b"): record()}, {told: Told("critical", 1, 2)}, now)
+            memory.remember("b", {key(): record(Phase.PENDING), key(host="b"): None}, {}, now - 5)
+            memory.remember("b", {}, {told: None}, now - 4)
+            assert memory.remembered("b") == Remembered({key(): record(Phase.PENDING)}, {})
+
     def test_an_alert_that_ended_is_remembered_until_it_is_forgotten(self):
         with self.world() as world:
             store = world.open()

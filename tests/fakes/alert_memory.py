@@ -21,6 +21,7 @@ class ToldMemory:
     Attributes:
         down: raise StoreUnavailable.
         kill: raise Killed instead of remembering, once.
+        retention: seconds for which `expire` leaves what was saved.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,8 @@ class ToldMemory:
         self.down = False
         self.kill = False
         self.saves = 0
+        self.retention = 0
+        self._saved: dict[tuple[str, ToldKey], int] = {}
         self._lock = threading.Lock()
 
     def remembered(self, bucket: str) -> Remembered:
@@ -35,6 +38,13 @@ class ToldMemory:
             if self.down:
                 raise StoreUnavailable("the store is down")
             return Remembered({}, dict(self.told.get(bucket, {})))
+
+    def expire(self, now: float) -> None:
+        """What a store does by and by with what is older than its retention."""
+        with self._lock:
+            for bucket, held in self.told.items():
+                for key in [key for key in held if self._saved[bucket, key] < now - self.retention]:
+                    del held[key]
 
     def remember(
         self,
@@ -53,6 +63,7 @@ class ToldMemory:
             self.saves += 1
             held = self.told.setdefault(bucket, {})
             for key, entry in told.items():
+                self._saved[bucket, key] = now
                 if entry is None:
                     held.pop(key, None)
                 else:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.peer
 Pass = Mapping[SeriesKey, Mapping[str, Value]]
 ReadPass = Callable[..., Pass]
 
-_AGENT = """
+AGENT = """
 [agent]
   omit_hostname = true
   interval = "1s"
@@ -41,7 +41,7 @@ _AGENT = """
   files = ["{output}"]
   data_format = "influx"
 """
-_INPUTS = """
+INPUTS = """
 [[inputs.cpu]]
   percpu = true
   totalcpu = true
@@ -80,7 +80,7 @@ def telegraf(part: Callable[[str], Path]) -> Callable[..., list[Point]]:
         folder: Path, inputs: str, enough: Callable[[list[Point]], bool] | None = None, **environment: str
     ) -> list[Point]:
         output, config, log = folder / "out.lp", folder / "telegraf.conf", folder / "log"
-        config.write_text(_AGENT.format(output=output) + inputs)
+        config.write_text(AGENT.format(output=output) + inputs)
         command = [str(program), "--config", str(config), *([] if enough else ["--once"])]
         with log.open("w") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **environment})
@@ -122,7 +122,7 @@ def both(
         return sum("usage_user" in point.fields and tag(point.tags, "cpu") == "cpu-total" for point in points) >= 3
 
     before = ours()
-    theirs = telegraf(tmp_path_factory.mktemp("telegraf"), _INPUTS, enough)
+    theirs = telegraf(tmp_path_factory.mktemp("telegraf"), INPUTS, enough)
     yield before, theirs, ours()
 
 

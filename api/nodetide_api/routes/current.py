@@ -13,13 +13,14 @@ from nodetide_api.leaving import while_connected
 from nodetide_api.models import Current
 from nodetide_api.openapi import problems_of
 from nodetide_api.params import CurrentParams
+from nodetide_api.querying import QueryRoute
 from nodetide_api.services import Services
 
 __all__ = ["router"]
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/api/v1/metrics", tags=["metrics"])
+    routes = APIRouter(prefix="/api/v1/metrics", tags=["metrics"], route_class=QueryRoute)
 
     @routes.get(
         "/current",

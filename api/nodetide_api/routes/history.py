@@ -13,6 +13,7 @@ from nodetide_api.leaving import while_connected
 from nodetide_api.models import History
 from nodetide_api.openapi import problems_of
 from nodetide_api.params import HistoryParams, no_repeats
+from nodetide_api.querying import QueryRoute
 from nodetide_api.services import Services
 from nodetide_api.timeparse import parse_time
 from nodetide_core.catalogue import select
@@ -21,7 +22,9 @@ __all__ = ["router"]
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/api/v1/metrics", tags=["metrics"], dependencies=[Depends(no_repeats)])
+    routes = APIRouter(
+        prefix="/api/v1/metrics", tags=["metrics"], route_class=QueryRoute, dependencies=[Depends(no_repeats)]
+    )
 
     @routes.get(
         "/history",

@@ -12,6 +12,7 @@ from nodetide_api.leaving import while_connected
 from nodetide_api.models import Summary
 from nodetide_api.openapi import problems_of
 from nodetide_api.params import SummaryParams, no_repeats
+from nodetide_api.querying import QueryRoute
 from nodetide_api.services import Services
 from nodetide_api.summary import plan_summary, summary_answer
 from nodetide_api.timeparse import parse_period
@@ -21,7 +22,9 @@ __all__ = ["router"]
 
 
 def router(services: Services) -> APIRouter:
-    routes = APIRouter(prefix="/api/v1/metrics", tags=["metrics"], dependencies=[Depends(no_repeats)])
+    routes = APIRouter(
+        prefix="/api/v1/metrics", tags=["metrics"], route_class=QueryRoute, dependencies=[Depends(no_repeats)]
+    )
 
     @routes.get(
         "/summary",

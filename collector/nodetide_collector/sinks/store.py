@@ -8,14 +8,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from nodetide_collector.sinks.sink import SinkStats
+from nodetide_core.backoff import Backoff
 from nodetide_core.errors import StoreUnavailable
 from nodetide_core.points import Point
 from nodetide_core.store import StoreWriter, Stream, WriteReport
 
-__all__ = ["Backoff", "StoreSink"]
+__all__ = ["StoreSink"]
 
 log = logging.getLogger(__name__)
 
@@ -23,24 +23,6 @@ log = logging.getLogger(__name__)
 #: default limit.
 _POINT_BYTES, _FIELD_BYTES = 130, 70
 _JOIN_TIMEOUT = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Seconds to wait after the n-th failure in a row: doubled each time, with up to half of it random,
-    so that collectors that failed together do not come back together."""
-
-    first: float = 0.5
-    longest: float = 30.0
-
-    def delay(self, failures: int, chance: float) -> float:
-        """
-        Args:
-            failures: at least 1.
-            chance: uniform in [0, 1).
-        """
-        full = min(self.longest, self.first * 2.0 ** min(failures - 1, 60))
-        return full * (0.5 + chance / 2)
 
 
 class StoreSink:
@@ -65,7 +47,7 @@ class StoreSink:
         self._store = store
         self._limit = limit
         self._batch = batch
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or Backoff(first=0.5)
         self._monotonic = monotonic
         self._state = threading.Condition()
         self._queue: deque[_Batch] = deque()

@@ -22,6 +22,8 @@ __all__ = ["ENDED", "HOLD", "Absence", "Observation", "Seen", "advance", "due", 
 HOLD = 300
 #: Seconds for which it is told that an alert has ended.
 ENDED = 900
+#: Seconds by which an evaluation's time may lie before one that led to the state: the longest time between two.
+_BEFORE = 3_600
 
 
 class Absence(str, Enum):
@@ -59,10 +61,12 @@ def advance(
     """The state after an evaluation.
 
     Args:
-        now: time of the evaluation, not before those that led to ``state``.
+        now: time of the evaluation; where those that led to ``state`` are far ahead of it, the clock was set back
+            since, and they count as if they were now.
         asked_since: time since which no evaluation was missed: silence of which nobody could have known is no
             lack of data.
     """
+    state = _not_ahead(state, now)
     if isinstance(observation, Absence):
         held = observation is Absence.NO_DATA and now < max(state.seen, asked_since) + HOLD
         return state if held or state.phase is Phase.INACTIVE else _ended(state, now)
@@ -75,6 +79,13 @@ def advance(
         return _ended(state, now)
     left = state.left or now
     return _ended(state, now) if now - left >= keep_firing_for else replace(state, left=left)
+
+
+def _not_ahead(state: AlertState, now: int) -> AlertState:
+    if max(state.since, state.fired, state.left, state.seen) <= now + _BEFORE:
+        return state
+    since, fired, left, seen = (min(time, now) for time in (state.since, state.fired, state.left, state.seen))
+    return AlertState(state.phase, since, fired, left, seen, state.value)
 
 
 def _reached(state: AlertState, value: float, now: int, for_: int) -> AlertState:

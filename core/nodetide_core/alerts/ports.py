@@ -110,7 +110,7 @@ class AlertMemory(Protocol):
         A record that is inactive and has ``fired`` is remembered like any other: of an alert that ended a moment ago.
 
         Args:
-            now: Unix seconds; never less than at an earlier call, but perhaps the same.
+            now: Unix seconds; perhaps the same as at an earlier call, and less where the clock was set back.
 
         Raises:
             StoreUnavailable, StoreRejected

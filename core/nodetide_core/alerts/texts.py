@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -42,6 +43,8 @@ def annotations_of(alert: Alert, labels: Mapping[str, str], value: float) -> dic
 
 def format_value(value: float) -> str:
     """For people: two decimals at most, small numbers with three digits."""
+    if not math.isfinite(value):
+        return str(value)
     if value == int(value):
         return str(int(value))
     return f"{value:.3g}" if abs(value) < 0.1 else f"{value:.2f}".rstrip("0").rstrip(".")

@@ -16,9 +16,9 @@ Selectors stand there for the operator alone: so it can go on with what a policy
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from nodetide_core.errors import PolicyError, Problem
 from nodetide_core.policy.parse import parse_policy
@@ -31,6 +31,13 @@ _VERSION = 1
 Document = Mapping[str, Any]
 
 
+class _Share(NamedTuple):
+    """Names of policies, and of the node labels that they copy."""
+
+    names: Sequence[str]
+    labels: Collection[str]
+
+
 def render_nodes(policies: Iterable[tuple[Policy, Document]], nodes: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """The document for all nodes.
 
@@ -41,25 +48,28 @@ def render_nodes(policies: Iterable[tuple[Policy, Document]], nodes: Mapping[str
     active = sorted(((policy, spec) for policy, spec in policies if not policy.suspend), key=lambda pair: pair[0].name)
     # Where labels become tags, a node must wait until they are known, or its series would change.
     everyone = [p.name for p, _ in active if p.node_selector == NodeSelector() and not p.collection.node_labels]
-    groups: dict[str, dict[str, Any]] = {}
-    # Many policies have the same selector, and there are many nodes.
-    selectors = {repr(policy.node_selector): policy.node_selector for policy, _ in active}
+    # Many policies have the same selector, and many nodes are matched by the same ones.
     keyed = [(policy, repr(policy.node_selector)) for policy, _ in active]
+    selectors = {key: policy.node_selector for policy, key in keyed}
+    shares: dict[frozenset[str], _Share] = {}
+    groups: dict[tuple[frozenset[str], frozenset[tuple[str, str]]], dict[str, Any]] = {}
     for node, labels in sorted(nodes.items()):
-        chosen = {key for key, selector in selectors.items() if selector.matches(labels)}
-        mine = [policy for policy, key in keyed if key in chosen]
-        copied = {name: labels[name] for policy in mine for name in policy.collection.node_labels if name in labels}
-        names = [policy.name for policy in mine]
-        if names == everyone:
+        chosen = frozenset(key for key, selector in selectors.items() if selector.matches(labels))
+        if chosen not in shares:
+            shares[chosen] = _share(policy for policy, key in keyed if key in chosen)
+        share = shares[chosen]
+        if share.names == everyone:
             continue
-        key = json.dumps([names, copied], sort_keys=True)
-        group = groups.setdefault(key, {"policies": names, "labels": copied, "nodes": []})
+        copied = {name: labels[name] for name in share.labels if name in labels}
+        group = groups.setdefault(
+            (chosen, frozenset(copied.items())), {"policies": share.names, "labels": copied, "nodes": []}
+        )
         group["nodes"].append(node)
     return {
         "version": _VERSION,
         "policies": {policy.name: _shipped(policy, spec) for policy, spec in active},
         "everyone": everyone,
-        "groups": [groups[key] for key in sorted(groups)],
+        "groups": sorted(groups.values(), key=lambda group: json.dumps([group["policies"], group["labels"]])),
     }
 
 
@@ -99,6 +109,13 @@ def kept_policies(document: Any, names: Iterable[str]) -> list[tuple[Policy, Doc
 def collected_hash(policy: Policy, spec: Document) -> str:
     """The hash that collectors of this policy report: of what nodes act upon, and nothing else."""
     return _parse(policy.name, _shipped(policy, spec)).hash
+
+
+def _share(policies: Iterable[Policy]) -> _Share:
+    mine = list(policies)
+    # In one order, whichever policy comes first.
+    labels = sorted({name for policy in mine for name in policy.collection.node_labels})
+    return _Share([policy.name for policy in mine], labels)
 
 
 def _shipped(policy: Policy, spec: Document) -> dict[str, Any]:

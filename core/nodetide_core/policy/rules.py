@@ -147,6 +147,7 @@ def _alert(alert: Document, path: str) -> Iterator[Problem]:
         yield Problem(f"{path}.flux", f"is for type flux only, and the type is {kind}")
     if kind != "flux":
         yield from _metric(alert, path)
+    yield from _aggregate(alert, path)
     yield from _prediction(alert, path)
     levels = [severity for severity in SEVERITIES if severity in alert]
     if kind == "deadman":
@@ -160,15 +161,30 @@ def _alert(alert: Document, path: str) -> Iterator[Problem]:
             yield from _level(alert[severity] or {}, f"{path}.{severity}")
 
 
+def _aggregate(alert: Document, path: str) -> Iterator[Problem]:
+    # The default may be written out: it is what a rate is.
+    if alert["type"] == "threshold" and alert.get("aggregate", "mean") != "mean" and _kind(alert) is Kind.COUNTER:
+        yield Problem(
+            f"{path}.aggregate",
+            f"must be mean, or left out: {alert['metric']} is a counter, which is compared by its rate over the window",
+        )
+
+
+def _kind(alert: Document) -> Kind | None:
+    """Of the field that an alert looks at, if there is one."""
+    name, _, field = (alert.get("metric") or "").partition(".")
+    known = CATALOGUE.field(name, field)
+    return None if known is None else known.kind
+
+
 def _prediction(alert: Document, path: str) -> Iterator[Problem]:
     if "predictAfter" not in alert:
         return
-    name, _, field = (alert.get("metric") or "").partition(".")
-    known = CATALOGUE.field(name, field)
+    kind = _kind(alert)
     if alert["type"] != "threshold":
         yield Problem(f"{path}.predictAfter", f"is for type threshold only, and the type is {alert['type']}")
-    elif known is not None and known.kind is not Kind.GAUGE:
-        yield Problem(f"{path}.predictAfter", f"is for gauges, and {alert['metric']} is a {known.kind.value}")
+    elif kind is not None and kind is not Kind.GAUGE:
+        yield Problem(f"{path}.predictAfter", f"is for gauges, and {alert['metric']} is a {kind.value}")
     elif not 1 <= parse_duration(alert["predictAfter"]) <= 30 * 24 * _HOUR:
         yield Problem(f"{path}.predictAfter", f"must be 1s to 30d, not {alert['predictAfter']}")
 

@@ -119,7 +119,9 @@ def _alert() -> Schema:
             ),
             "every": _duration("Time between evaluations, 5s to 1h.", default="30s"),
             "window": _duration("How much data one evaluation looks at.", default="1m"),
-            "aggregate": _string("What the window is reduced to.", enum=["mean", "min", "max", "last"], default="mean"),
+            "aggregate": _string(
+                "What the window is reduced to; for gauges.", enum=["mean", "min", "max", "last"], default="mean"
+            ),
             **{severity: _level(severity) for severity in SEVERITIES},
             "predictAfter": _duration(
                 "Compare, instead of the aggregate, what a straight line through the window reaches after this time; "

@@ -24,7 +24,7 @@ _BUCKET = "first"
 class InfluxServer(Server):
     """A running influxd and what a client of it needs."""
 
-    def __init__(self, folder: Path, *, options: Sequence[str], tls: bool) -> None:
+    def __init__(self, folder: Path, *, options: Sequence[str], tls: bool, address: str = ports.LOOPBACK) -> None:
         self.data = folder / "influxd"
         """Its data: the metadata files, and the engine's folder."""
         self.data.mkdir(parents=True)
@@ -35,22 +35,22 @@ class InfluxServer(Server):
         self.token = secrets.token_urlsafe(32)
         """May do everything."""
         (self.port,) = ports.free(1)
-        address = f"{ports.LOOPBACK}:{self.port}"
-        self.url = f"{'https' if tls else 'http'}://{address}"
+        self.url = f"{'https' if tls else 'http'}://{address}:{self.port}"
         self.ca: Path | None = None
         """The certificate of the authority to trust, if it speaks TLS."""
         argv: list[str | Path] = [
             program("influxd"),
-            f"--http-bind-address={address}",
+            f"--http-bind-address={address}:{self.port}",
             f"--bolt-path={self.data / 'influxd.bolt'}",
             f"--sqlite-path={self.data / 'influxd.sqlite'}",
             f"--engine-path={self.data / 'engine'}",
             "--reporting-disabled",
+            "--pprof-disabled",  # as we deploy it
         ]
         if tls:
             authority = Authority.create(folder / "certs")
             self.ca = authority.certificate
-            pair = authority.issue("influxd", hosts=(ports.LOOPBACK, "localhost"))
+            pair = authority.issue("influxd", hosts=(address, "localhost"))
             argv += [f"--tls-cert={pair.certificate}", f"--tls-key={pair.key}"]
         self._client = Client(self.url, tls=trusting(self.ca) if self.ca else None)
         process = Process(
@@ -85,9 +85,14 @@ class InfluxServer(Server):
 
 
 @contextmanager
-def influxd(folder: Path, *, options: Sequence[str] = (), tls: bool = False) -> Iterator[InfluxServer]:
-    """Run influxd with its data, log and certificates in `folder`; `options` are further command-line ones."""
-    server = InfluxServer(folder, options=options, tls=tls)
+def influxd(
+    folder: Path, *, options: Sequence[str] = (), tls: bool = False, address: str = ports.LOOPBACK
+) -> Iterator[InfluxServer]:
+    """Run influxd with its data, log and certificates in `folder`; `options` are further command-line ones.
+
+    `address` is where it listens; if a real node's pods are to reach it, it can't be loopback.
+    """
+    server = InfluxServer(folder, options=options, tls=tls, address=address)
     try:
         server.start()
         server.set_up()

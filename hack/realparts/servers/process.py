@@ -19,6 +19,17 @@ _TAIL_LINES = 30
 _STAYING = ThreadPoolExecutor(1, thread_name_prefix="realparts")
 
 
+def bound(argv: Sequence[str | Path]) -> list[str]:
+    """The command of a program that dies with this process, however that ends.
+
+    To be started by a thread that stays, since it would die with that, too.
+
+    Args:
+        argv: the program's path first.
+    """
+    return [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *map(str, argv)]
+
+
 class Process:
     """A program in a process group of its own, which the end of this process kills.
 
@@ -99,10 +110,9 @@ class Process:
         return "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:])
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        launch = [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *self._argv]
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                launch,
+                bound(self._argv),
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

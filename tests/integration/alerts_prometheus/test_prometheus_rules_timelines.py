@@ -31,12 +31,12 @@ def random_alert(rng: random.Random) -> dict[str, Any]:
     alert: dict[str, Any] = {
         "name": "A",
         "metric": rng.choice(["disk.used_percent", "disk.used_percent", "net.drop_in"]),
-        "aggregate": rng.choice(["mean", "min", "max", "last"]),
         "window": rng.choice(["30s", "1m", "2m"]),
         "for": rng.choice(["0s", "30s", "90s"]),
         "keepFiringFor": rng.choice(["0s", "0s", "1m"]),
     }
     if alert["metric"] == "disk.used_percent":
+        alert["aggregate"] = rng.choice(["mean", "min", "max", "last"])
         if rng.random() < 0.5:
             alert["groupBy"] = ["host"]
         if rng.random() < 0.2:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from servers import ports
 from tests.integration.influx_checks.org import KINDS, NEEDED, OWNER, Org
 from tests.integration.influx_checks.receiving import Received
 
@@ -95,6 +96,28 @@ def test_a_crossing_is_told_once_to_each_receiver_and_so_is_its_end(
     for rule in org.listed("notificationRules").values():
         shown += str(org.call("GET", f"/api/v2/notificationRules/{rule['id']}/query"))
     assert "hook" not in shown and "s3cret" not in shown
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:{port}", "http://127.0.0.1:9/%zz", "hooks.example"])
+def test_of_a_receiver_that_cannot_be_told_no_secret_is_told(org: Org, policy: Make, until: Until, host: str) -> None:
+    """Of an address that is none, the error of which InfluxDB tells names the whole."""
+    (closed,) = ports.free(1)
+    org.make_bucket("b")
+    org.secrets["chat"] = f"{host.format(port=closed)}/services/T0/s3cretPath0123456789"
+    wanted = policy(
+        "b",
+        alerts=[{**CPU, "critical": {"above": 90}}],
+        notify=[{"name": "chat", "type": "slack", "secretRef": {"name": "chat", "key": "url"}}],
+    )
+
+    def failing() -> Any:
+        org.write("b", [cpu("hot", 99.0)])
+        time.sleep(0.4)
+        return [str(trouble) for trouble in org.keep(wanted).troubles]
+
+    (trouble,) = until(failing, 60, org.statuses)
+    assert "InfluxDB fails to run it" in trouble
+    assert "s3cret" not in trouble and "services" not in trouble
 
 
 def change(org: Org, kind: str, body: dict[str, Any], method: str = "PATCH") -> None:

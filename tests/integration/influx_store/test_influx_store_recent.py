@@ -31,10 +31,10 @@ class Overheard(Caller):
     bodies: list[bytes]
 
     def send(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, doing: str
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, **options: Any
     ) -> Reply:
         self.bodies.append(body)
-        return super().send(method, path, body, headers, doing=doing)
+        return super().send(method, path, body, headers, **options)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,9 +56,9 @@ class _Transport(Transport):
         super().__init__(url)
         self._fuse = fuse
 
-    def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+    def request(self, *arguments: Any, **more: Any) -> Reply:
         self._fuse.passes()
-        return super().request(method, path, body, headers)
+        return super().request(*arguments, **more)
 
 
 class _Api(client.ApiClient):

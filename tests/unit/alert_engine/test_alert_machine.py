@@ -82,6 +82,43 @@ def test_silence_that_nobody_could_hear_is_no_lack_of_data():
     assert advance(held, Absence.NO_DATA, later, for_=0, keep_firing_for=0, asked_since=back).phase is Phase.INACTIVE
 
 
+class TestAClockThatWasSetBack:
+    """By a year, after a state had come of the wrong time."""
+
+    NOW, AHEAD = 1_000_000, 1_000_000 + 365 * 86_400
+
+    def advance(self, state, observation, at, **times):
+        return advance(state, observation, at, **{"for_": 60, "keep_firing_for": 60, **times})
+
+    def test_what_was_pending_fires(self):
+        pending = self.advance(AlertState(), Seen(True, 1.0), self.AHEAD)
+        pending = self.advance(pending, Seen(True, 1.0), self.NOW)
+        assert self.advance(pending, Seen(True, 1.0), self.NOW + 60).phase is Phase.FIRING
+
+    def test_what_was_kept_firing_ends(self):
+        left = AlertState(Phase.FIRING, self.AHEAD - 90, self.AHEAD - 30, self.AHEAD, self.AHEAD, 1.0)
+        left = self.advance(left, Seen(False, 0.0), self.NOW)
+        ended = self.advance(left, Seen(False, 0.0), self.NOW + 60)
+        assert (ended.phase, ended.fired, ended.left) == (Phase.INACTIVE, self.NOW, self.NOW + 60)
+
+    def test_what_has_no_data_ends(self):
+        firing = AlertState(Phase.FIRING, self.AHEAD, self.AHEAD, 0, self.AHEAD, 1.0)
+        held = self.advance(firing, Absence.NO_DATA, self.NOW)
+        assert held.phase is Phase.FIRING
+        assert self.advance(held, Absence.NO_DATA, self.NOW + HOLD).phase is Phase.INACTIVE
+
+    def test_what_has_ended_is_forgotten(self):
+        ended = AlertState(Phase.INACTIVE, 0, self.AHEAD, self.AHEAD + 60, self.AHEAD, 1.0)
+        assert not forgettable(ended, self.NOW + 10_000)
+        assert forgettable(self.advance(ended, Absence.NO_DATA, self.NOW), self.NOW + 10_000)
+
+    def test_a_little_is_none(self):
+        """A look at everything may have been made after the time of the evaluation that is made now."""
+        for phase in Phase:
+            state = AlertState(phase, self.NOW, self.NOW + 3_600, self.NOW + 3_600, self.NOW, 1.0)
+            assert self.advance(state, Absence.NO_DATA, self.NOW) == state
+
+
 def test_an_end_is_remembered_for_a_while():
     ended = AlertState(Phase.INACTIVE, 0, 100, 200, 190, 1.0)
     assert not forgettable(ended, 200 + 899)

@@ -82,7 +82,7 @@ def test_a_line_through_hours_is_laid_through_the_windows_of_a_tier(ask):
 
 
 def test_a_counter_is_asked_for_its_rate(ask):
-    assert ask(metric="net.bytes_recv", aggregate="max").aggregate is Aggregate.RATE
+    assert ask(metric="net.bytes_recv").aggregate is Aggregate.RATE
     assert ask(aggregate="max").aggregate is Aggregate.MAX
 
 

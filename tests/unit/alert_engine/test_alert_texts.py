@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from nodetide_core.alerts.model import AlertKey
@@ -70,6 +72,8 @@ def test_what_is_filled_in_is_not_looked_through_again(policy, cpu, host):
         (0.01234, "0.0123"),
         (-0.0, "0"),
         (-3.2, "-3.2"),
+        (math.inf, "inf"),
+        (math.nan, "nan"),
     ],
 )
 def test_values_are_short(value, text):

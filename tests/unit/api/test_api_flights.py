@@ -102,3 +102,42 @@ async def test_an_error_nobody_waits_for_is_not_reported_as_lost():
     with pytest.raises(asyncio.CancelledError):
         await caller
     await turns()
+
+
+async def test_a_question_that_takes_too_long_ends_for_everybody_and_is_not_joined():
+    flights, question = Flights(), Question()
+    callers = [asyncio.create_task(flights.share("key", question, 0.001)) for _ in range(3)]
+    ended = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(error) for error in ended] == [TimeoutError] * 3
+    fresh = Question()
+    fresh.answer.set_result("fresh")
+    assert await flights.share("key", fresh, 60) == "fresh"
+    assert (question.asked, question.cancelled) == (1, 1)
+
+
+async def test_a_question_in_time_is_left_alone_by_its_limit():
+    flights, first, second = Flights(), Question(), Question()
+    first.answer.set_result("first")
+    assert await flights.share("key", first, 0.001) == "first"
+    asking = asyncio.create_task(flights.share("key", second, 60))
+    await asyncio.sleep(0.005)
+    second.answer.set_result("second")
+    assert await asking == "second"
+
+
+@pytest.mark.parametrize("turns_between", range(6))
+async def test_a_cancellation_is_never_lost_whenever_it_arrives(turns_between):
+    flights, question = Flights(), Question()
+
+    async def outer():
+        await flights.share("key", question, 60)
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(outer())
+    await turns()
+    question.answer.set_result("answer")
+    await turns(turns_between)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done, "the cancellation was lost"
+    assert task.cancelled()

@@ -94,7 +94,7 @@ async def test_a_store_without_any_policy_yet(client, store, refused, path):
 @pytest.mark.parametrize("path", READS)
 async def test_a_store_that_is_too_slow_is_a_504_and_its_query_is_cancelled(connect, store, refused, path):
     store.gate.clear()
-    async with connect(ApiConfig(query_timeout=0.01)) as client:
+    async with connect(ApiConfig(query_timeout=0.1)) as client:
         found = await refused(client, path, 504)
     assert found.type == "urn:nodetide:problem:query-timeout"
     assert store.cancelled.total() == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.receiving import receiving
 
 from nodetide.alerting import Alerting
 from nodetide_core.alerts.model import Phase
@@ -102,6 +103,24 @@ def test_a_turn_evaluates_what_is_due_and_waits_no_longer_than_a_second(
     assert firing(store) == []
 
 
+@pytest.mark.parametrize("after", [[], [policy(HOT, alertEngine="influxdb")]])
+def test_receivers_are_told_of_the_end_when_their_policy_goes(
+    make: Callable[..., Alerting], clock: Clock, after: list[Policy]
+):
+    with receiving("http") as receiver:
+        alerting = make()
+        alerting.follow([policy(HOT, notify=[{"name": "team", "type": "http", "url": receiver.url}])])
+        alerting.turn()
+        receiver.wait(lambda r: len(r.taken) == 1)
+        alerting.follow(after)
+        clock.now += 1
+        alerting.turn()
+        receiver.wait(lambda r: len(r.taken) == 2)
+        began, ended = receiver.taken
+        assert (began["status"], ended["status"], ended["reason"]) == ("firing", "resolved", "alert removed")
+        assert ended["labels"]["host"] == "a"
+
+
 def test_the_newest_policies_count(make: Callable[..., Alerting], store: EmbeddedStore, clock: Clock):
     alerting = make()
     alerting.follow([policy(HOT)])
@@ -186,6 +205,24 @@ def test_what_fails_is_told_and_tried_again(
         alerting.turn()
     assert (firing(store), alerting.health()) == (["Hot"], "ok")
     assert "again" in caplog.messages[-1]
+
+
+def test_whatever_fails_the_next_turn_is_made(store: EmbeddedStore):
+    times = iter([ZeroDivisionError("oops"), NOW + 1.0])
+
+    def clock() -> float:
+        time = next(times)
+        if isinstance(time, Exception):
+            raise time
+        return time
+
+    alerting = Alerting(store, _no_secrets, clock=clock)
+    alerting.follow([policy(HOT)])
+    alerting.turn()
+    assert alerting.health() == "ZeroDivisionError: oops"
+    alerting.turn()
+    assert (alerting.health(), firing(store)) == ("ok", ["Hot"])
+    assert alerting.stop(10)
 
 
 def test_an_evaluation_that_does_not_end_is_told(make: Callable[..., Alerting], store: EmbeddedStore, clock: Clock):

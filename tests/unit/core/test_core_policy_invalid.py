@@ -223,6 +223,7 @@ STRUCTURE: list[tuple[Any, str, str]] = [
     (alert(predictAfter="0"), "spec.alerts[0].predictAfter", "must be 1s to 30d, not 0"),
     (alert(predictAfter="31d"), "spec.alerts[0].predictAfter", "must be 1s to 30d, not 31d"),
     (alert(predictAfter=60), "spec.alerts[0].predictAfter", f"{DURATION}, not 60"),
+    (alert(metric="net.bytes_recv", aggregate="max"), "spec.alerts[0].aggregate", "must be mean, or left out"),
     (alert(metric="net.bytes_recv", predictAfter="1h"), "spec.alerts[0].predictAfter", "net.bytes_recv is a counter"),
     (alert(type="deadman", critical={}, predictAfter="1h"), "spec.alerts[0].predictAfter", "for type threshold only"),
     # Silences.

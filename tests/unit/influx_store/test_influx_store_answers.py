@@ -14,7 +14,7 @@ import pytest
 
 from nodetide_core.errors import StoreRejected, StoreUnavailable
 from nodetide_core.points import SeriesKey
-from nodetide_core.stores.influx.answers import Rows, ask
+from nodetide_core.stores.influx.answers import Columns, Rows, ask, ask_columns
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.failures import check
 from nodetide_core.stores.influx.http import Reply, Transport
@@ -74,6 +74,50 @@ def test_series_of_each_statement() -> None:
     assert asked(answering(json.dumps(body).encode())) == [[], [Rows(key, ["time", "x"], [[1, 2]])]]
 
 
+def test_columns_of_a_server_that_answers_in_json_all_the_same() -> None:
+    series = [
+        {"name": "cpu", "tags": {"host": "b"}, "columns": ["time", "x"], "values": [[1, 2], [3, None]]},
+        {"name": "cpu", "tags": {"host": "c"}, "columns": ["time", "x"]},
+    ]
+    body = json.dumps({"results": [{"statement_id": 0, "series": series}]}).encode()
+    with server(answering(body, headers="Content-Type: application/json\r\n")) as url:
+        caller = Caller(Transport(url), lambda: "t")
+        found = ask_columns(caller, REQUEST, doing="asking")
+        caller.close()
+    assert found == [Columns(SeriesKey("cpu", (("host", "b"),)), [[1, 3], [2, None]])]
+
+
+def test_parts_of_a_series_are_put_together() -> None:
+    def part(values: list[list[int]], host: str, more: bool) -> bytes:
+        series = {"name": "cpu", "tags": {"host": host}, "columns": ["time", "x"], "values": values, "partial": more}
+        result = {"statement_id": 0, "series": [series], "partial": more or host == "b"}
+        return json.dumps({"results": [result]}).encode() + b"\n"
+
+    body = part([[1, 2], [3, 4]], "b", True) + part([[5, 6]], "b", False) + part([[1, 1]], "c", False)
+    with server(answering(body)) as url:
+        caller = Caller(Transport(url), lambda: "t")
+        found = ask_columns(caller, REQUEST, doing="asking")
+        caller.close()
+    keys = [SeriesKey("cpu", (("host", host),)) for host in "bc"]
+    assert found == [Columns(keys[0], [[1, 3, 5], [2, 4, 6]]), Columns(keys[1], [[1], [1]])]
+    with server(answering(part([[1, 2]], "b", True))) as url:
+        caller = Caller(Transport(url), lambda: "t")
+        with pytest.raises(StoreUnavailable, match="not whole"):
+            ask_columns(caller, REQUEST, doing="asking")
+        caller.close()
+
+
+@pytest.mark.parametrize("body", [b"34", b"\x91", b"\x80\x22", b"\x22"])
+def test_what_is_no_document_of_influxdb_is_no_answer(body: bytes) -> None:
+    with server(answering(body, headers="Content-Type: application/x-msgpack\r\n")) as url:
+        caller = Caller(Transport(url), lambda: "t")
+        with pytest.raises(StoreUnavailable, match="asking: the answer broke off"):
+            ask_columns(caller, REQUEST, doing="asking")
+        caller.close()
+    with pytest.raises(StoreUnavailable, match="broke off"):
+        asked(answering(b"34"))
+
+
 @pytest.mark.parametrize(
     ("document", "error", "said"),
     [
@@ -83,6 +127,7 @@ def test_series_of_each_statement() -> None:
         ({"results": [{"error": "query queue length exceeded"}]}, StoreUnavailable, "queue"),
         ({"results": [{"error": "engine is closed"}]}, StoreUnavailable, "closed"),
         ({"results": [{"series": [], "partial": True}]}, StoreUnavailable, "not whole"),
+        ({"results": [{"statement_id": 0, "partial": True}, {"statement_id": 1}]}, StoreUnavailable, "not whole"),
     ],
 )
 def test_errors_inside_of_a_200(document: Any, error: type[Exception], said: str) -> None:

@@ -11,7 +11,17 @@ from nodetide_core.store import Aggregate
 from nodetide_core.stores.influx import steps
 from nodetide_core.tiers import align_down
 
-_counts = st.dictionaries(st.integers(0, 2_000), st.integers(0, 10**15), min_size=1, max_size=60)
+_counts = st.dictionaries(st.integers(0, 2_000), st.integers(0, 10**15), min_size=1, max_size=150)
+#: As collectors sample: every second or so, now and then with a hole.
+_regular = st.builds(
+    lambda start, interval, values, holes: {
+        start + index * interval: value for index, value in enumerate(values) if index not in holes
+    },
+    st.integers(0, 40),
+    st.integers(1, 7),
+    st.lists(st.integers(0, 10**15), min_size=2, max_size=150),
+    st.sets(st.integers(1, 150), max_size=2),
+)
 _values = st.dictionaries(st.integers(0, 2_000), st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
 
@@ -21,7 +31,7 @@ def table(made: steps.Steps) -> dict[int, tuple[float, float]]:
     return {at: (value, weight) for at, value, weight in zip(t, v, n, strict=True)}
 
 
-@given(_counts, st.sampled_from([1, 7, 60, 300]), st.integers(1, 400), st.integers(0, 300), st.booleans())
+@given(_counts | _regular, st.sampled_from([1, 5, 7, 60, 300]), st.integers(1, 400), st.integers(0, 300), st.booleans())
 def test_counters_from_samples(samples: dict[int, int], step: int, gap: int, start: int, steady: bool) -> None:
     ordered = sorted(samples.items())
     if steady:
@@ -43,7 +53,7 @@ def test_counters_from_samples(samples: dict[int, int], step: int, gap: int, sta
     assert rate == {at: (w.increase / w.seconds, w.seconds) for at, w in expected.items() if w.seconds}
 
 
-@given(_values, st.sampled_from([2, 5, 9]))
+@given(_values | _regular, st.sampled_from([2, 5, 9]))
 def test_gauges_from_a_few_samples(samples: dict[int, float], step: int) -> None:
     ordered = [Sample(*item) for item in sorted(samples.items())]
     columns = [at for at, _ in ordered], [value for _, value in ordered]

@@ -239,6 +239,26 @@ class TestFlux:
             assert all(map(is_, gate.pass_on(policies), policies))
         assert sorted(store.checked) == ["one", "two"]
 
+    def test_one_that_cannot_even_be_looked_at_holds_up_no_other(self) -> None:
+        store = FakeStore()
+        look, asked = store.check_flux, []
+
+        async def refuse(text: str) -> str | None:
+            asked.append(text)
+            if text == "huge":
+                raise StoreRejected("check a query: HTTP 413")
+            return await look(text)
+
+        gate = FluxGate(refuse)
+        policies = [policy("p", {**flux("huge"), "name": "H"}, flux("wrong"))]
+        for _ in range(3):
+            gate.pass_on(policies)
+        assert gate.problems == {
+            ("p", "H"): "spec.alerts[0].flux: check a query: HTTP 413",
+            ("p", "F"): "spec.alerts[1].flux: line 1, column 1: it is wrong",
+        }
+        assert asked == ["huge", "wrong"]
+
     def test_what_could_not_be_looked_at_is_the_next_time(self) -> None:
         store = FakeStore()
         store.fails = StoreUnavailable("away")
@@ -312,6 +332,39 @@ class TestSecrets:
         cluster.fails = ClusterUnavailable("away")
         now[0] += 10_000
         assert secrets(policy(), self.REF) == "one"
+
+    def test_an_apiserver_that_does_not_answer_holds_up_nobody(
+        self, secrets: ReceiverSecrets, cluster: Secrets, now: list[float]
+    ) -> None:
+        cluster.held = {"there": {"token": "x"}, "lacking": {}}
+        for name in ("there", "lacking"):
+            secrets.problem(policy(), SecretRef(name, "token"))
+        cluster.fails, cluster.read = ClusterUnavailable("no answer within 30 s"), 0
+        for _ in range(10):
+            now[0] += 15
+            problems = [secrets.problem(policy(), SecretRef(f"s{n}", "token")) for n in range(50)]
+            assert set(problems) == {""}
+            assert secrets.problem(policy(), SecretRef("there", "token")) == ""
+            assert "no such key" in secrets.problem(policy(), SecretRef("lacking", "token"))
+        assert cluster.read == 1
+        with pytest.raises(OSError, match="no answer"):
+            secrets(policy(), SecretRef("s1", "token"))
+        cluster.fails, cluster.held = None, {"s1": {"token": "x"}}
+        assert secrets(policy(), SecretRef("s1", "token")) == "x", "who sends asks for itself"
+        assert "no such Secret" in secrets.problem(policy(), SecretRef("s2", "token")), "and that it answers is seen"
+
+    def test_what_nobody_asks_for_any_more_is_not_kept(
+        self, secrets: ReceiverSecrets, cluster: Secrets, now: list[float]
+    ) -> None:
+        cluster.held = {"old": {"token": "one"}, "new": {"token": "two"}}
+        secrets(policy(), SecretRef("old", "token"))
+        for _ in range(12):
+            now[0] += 300
+            secrets(policy(), SecretRef("new", "token"))
+        cluster.fails = ClusterUnavailable("away")
+        assert secrets(policy(), SecretRef("new", "token")) == "two"
+        with pytest.raises(OSError, match="away"):
+            secrets(policy(), SecretRef("old", "token"))
 
     def test_a_missing_one_is_told_before_anything_fires(self, bench: Bench) -> None:
         receiver = {"name": "team", "type": "slack", "secretRef": {"name": "pager", "key": "token"}}

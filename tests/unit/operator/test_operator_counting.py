@@ -33,7 +33,7 @@ NOW = 1_800_000_000
 class TestNodes:
     def count(self, **ages: tuple[int, str, int]) -> NodeCounts:
         reports = {name: Report(NOW - age, told, over) for name, (age, told, over) in ages.items()}
-        return count_nodes(["a", "b", "c"], Heard(NOW, reports), hash="new", interval=60)
+        return count_nodes({"a", "b", "c"}, Heard(NOW, reports), hash="new", interval=60)
 
     def test_each_matched_node_is_applied_or_stale(self) -> None:
         assert self.count() == NodeCounts(3, 0, 3, 0)
@@ -43,7 +43,7 @@ class TestNodes:
 
     def test_while_nobody_can_be_asked_nobody_falls_silent(self) -> None:
         heard = Heard(NOW, {"a": Report(NOW, "new", 0)})
-        assert count_nodes(["a"], heard, hash="new", interval=1).applied == 1
+        assert count_nodes({"a"}, heard, hash="new", interval=1).applied == 1
 
     @given(
         st.lists(st.sampled_from([{}, {"pool": "x"}, {"pool": "y", "zone": "1"}]), max_size=5),
@@ -53,7 +53,9 @@ class TestNodes:
         matches = Matches(nodes)
         for labels in selectors * 2:
             selector = NodeSelector(labels)
-            assert matches.of(selector) == [name for name, found in nodes.items() if selector.matches(found)]
+            assert matches.of(selector) == {name for name, found in nodes.items() if selector.matches(found)}
+        shared = {id(matches.of(NodeSelector(dict(labels)))) for labels in [{"pool": "x"}] * 3}
+        assert len(shared) == 1, "a thousand policies would each hold a set of thousands of names"
 
 
 class TestKnowledge:

@@ -166,6 +166,37 @@ def test_what_takes_long_is_left_for_the_next_time_and_then_comes_first(it: Inst
     assert turns == [{"a"}, {"a", "b"}, {"a", "b", "c"}, {"a", "b", "c"}]
 
 
+def test_the_rest_is_made_of_what_was_seen_last_unless_that_is_old_or_not_whole(
+    it: Installation, config: OperatorConfig
+) -> None:
+    monotonic = lambda: it.now  # noqa: E731
+    it.influx = Influx(it.control, config.owner, config.watches, budget=1.0, monotonic=monotonic)  # type: ignore[arg-type]
+    away = False
+
+    def slow(action: Action | None) -> None:
+        it.now += 0.5 if action is not None else 0.0
+        if away and action is None:
+            raise StoreUnavailable("away")
+
+    def looks(*, later: float = 0.0) -> int:
+        it.now += later
+        before = it.control.looks
+        it.reconcile("a", "b", "c", "d", "e")
+        return it.control.looks - before
+
+    it.control.before = slow
+    # At first once more, to see whether tasks are shown at all; then only after what was changed.
+    assert [looks(), looks(), looks(later=9.0), looks(later=11.0)] == [3, 1, 1, 2]
+    assert looks() == 1, "nothing is left"
+    it.influx.reconcile({})
+    it.control.tasks.clear()
+    assert looks(later=60.0) == 3
+    away = True
+    assert looks() == 0
+    away = False
+    assert looks() == 2, "what was changed since nobody has seen"
+
+
 def test_one_that_fails_slowly_does_not_keep_the_others_from_their_turn(it: Installation) -> None:
     refuse = fail(StoreUnavailable("too slow"), "a-1d", "a-1h", "a-5m", "a")
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nodetide_collector.sinks.influx.complaints import Complaints
-from nodetide_collector.sinks.influx.pacing import Backoff, next_flush, phase
+from nodetide_collector.sinks.influx.pacing import next_flush, phase
 from nodetide_collector.sinks.influx.reading import Limits
 from nodetide_collector.sinks.influx.spool import Load, Spool
+from nodetide_core.backoff import Backoff
 from nodetide_core.errors import StoreUnavailable
 from nodetide_core.stores.influx.http import Reply
 from nodetide_core.stores.influx.settling import Settling

@@ -8,6 +8,10 @@ from nodetide_core.alerts.ports import AlertMemory, Told, ToldKey
 
 __all__ = ["Acks"]
 
+#: Seconds after which everything is saved again although nothing happened, or retention, which is an hour at least,
+#: would forget what receivers were told of alerts that fire for longer.
+_SAVE_AGAIN = 1_800
+
 
 class Acks:
     """Not for two threads at once, but that `save` and `load` may run while another thread reads `told`.
@@ -23,6 +27,7 @@ class Acks:
         self._memory = memory
         self._told: dict[ToldKey, Told] = {}
         self._unsaved: dict[ToldKey, Told | None] = {}
+        self._saved_at: int | None = None
 
     @property
     def told(self) -> Mapping[ToldKey, Told]:
@@ -39,6 +44,8 @@ class Acks:
         """
         remembered = self._memory.remembered(self._bucket).told
         self._told = {key: told for key, told in remembered.items() if key.receiver == self._receiver}
+        # How long ago it was saved is not known.
+        self._unsaved = dict(self._told)
         self.loaded = True
 
     def book(self, key: ToldKey, told: Told | None) -> None:
@@ -48,6 +55,14 @@ class Acks:
         else:
             self._told[key] = told
         self._unsaved[key] = told
+
+    def keep(self, now: int) -> None:
+        """See to it that nothing is forgotten by its age; to be called every few minutes, ``now`` in Unix seconds."""
+        if self._saved_at is None:
+            self._saved_at = now
+        elif not 0 <= now - self._saved_at < _SAVE_AGAIN:
+            self._saved_at = now
+            self._unsaved = {**self._told, **self._unsaved}
 
     def taken(self) -> Mapping[ToldKey, Told | None]:
         """All that the store does not know yet; to be given to `save`."""

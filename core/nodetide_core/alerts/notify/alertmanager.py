@@ -34,12 +34,13 @@ def request(messages: Sequence[Message], *, url: str, secret: str | None, now: i
 def _alert(message: Message, now: int) -> dict[str, Any]:
     alert = message.alert
     notes = {"reason": alert.reason, **alert.annotations} if alert.reason else alert.annotations
+    # An end before the start is refused, and a clock may have been set back.
+    ends_at = max(now, alert.starts_at) + ENDS_AFTER if alert.ends_at is None else max(alert.ends_at, alert.starts_at)
     return {
         "labels": _named(alert.labels),
         "annotations": _named(notes),
         "startsAt": instant(alert.starts_at),
-        # An end before the start is refused, and a clock may have been set back.
-        "endsAt": instant(max(now, alert.starts_at) + ENDS_AFTER if alert.ends_at is None else alert.ends_at),
+        "endsAt": instant(ends_at),
     }
 
 

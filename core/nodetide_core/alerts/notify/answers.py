@@ -44,7 +44,7 @@ class Verdict:
     """
     Attributes:
         reason: what went wrong, for people.
-        retry_after: seconds that the receiver asks to wait, if it does.
+        retry_after: of LATER, seconds that the receiver asks to wait, if it does.
     """
 
     kind: Kind
@@ -65,7 +65,7 @@ def judge(reply: Reply, kind: str, now: float) -> Verdict:
     if 300 <= status < 400:
         return Verdict(Kind.DENIED, f"it redirects, which is not followed: give the address it redirects to ({said})")
     if status in _DENIED:
-        return Verdict(Kind.DENIED, f"{_DENIED[status]} ({said})", retry_after(reply, now))
+        return Verdict(Kind.DENIED, f"{_DENIED[status]} ({said})")
     if status in _LATER or status >= 500 or status < 200:
         return Verdict(Kind.LATER, said, retry_after(reply, now))
     if kind == "pagerduty" and "routing" in said.lower():

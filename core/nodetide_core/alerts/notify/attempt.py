@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 from nodetide_core.alerts.notify.answers import Kind, Verdict, judge
 from nodetide_core.alerts.notify.compose import compose
 from nodetide_core.alerts.notify.message import Message
 from nodetide_core.alerts.notify.posting import AddressWrong, Poster, Unanswered
 from nodetide_core.policy.spec import Notify, Policy, SecretRef
+from nodetide_core.redaction import redacted
 
 __all__ = ["Secrets", "attempt"]
 
@@ -38,22 +38,13 @@ def attempt(
     except AddressWrong as error:
         return Verdict(Kind.DENIED, str(error))
     except Unanswered as error:
-        return _redacted(Verdict(Kind.LATER, str(error)), secret)
-    return _redacted(judge(reply, receiver.type, now), secret)
+        return Verdict(Kind.LATER, redacted(str(error), secret))
+    # Receivers may quote what they were sent.
+    said = redacted(reply.body.decode("utf-8", "replace"), secret)
+    return judge(reply._replace(body=said.encode()), receiver.type, now)
 
 
 def _explained(error: OSError | LookupError) -> str:
     # The text of a KeyError is quoted.
     text = error.args[0] if isinstance(error, LookupError) and error.args else error
     return " ".join(str(text).split()) or type(error).__name__
-
-
-def _redacted(verdict: Verdict, secret: str | None) -> Verdict:
-    """Receivers may quote what they were sent."""
-    reason = verdict.reason
-    if secret:
-        path = urlsplit(secret).path if "://" in secret else ""
-        for hidden in (secret, path):
-            if len(hidden) > 1:
-                reason = reason.replace(hidden, "***")
-    return Verdict(verdict.kind, reason, verdict.retry_after)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from nodetide_core.alerts.notify.attempt import Secrets
 from nodetide_core.alerts.notify.health import Health
 from nodetide_core.alerts.notify.model import ActiveAlert
+from nodetide_core.alerts.notify.parting import Parting
 from nodetide_core.alerts.notify.posting import HttpPoster, Poster
 from nodetide_core.alerts.notify.receiver import Receiver, Times
 from nodetide_core.alerts.notify.worker import Worker
@@ -34,7 +35,7 @@ class Dispatcher:
     and what they were told since may be repeated after a restart. Alertmanager, PagerDuty (``dedup_key``) and
     receivers of type http that look at ``Idempotency-Key`` take a repetition for what it is; in Slack it shows.
 
-    `update`, `health` and `close` are for one thread at a time.
+    Safe to share between threads.
 
     Args:
         memory: safe to share between threads; the receivers' call it as they go.
@@ -58,27 +59,29 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._ending: list[_Entry] = []
+        self._parting = Parting()
         self._closed = False
 
     def update(self, policies: Iterable[Policy], active: Mapping[str, Sequence[ActiveAlert]]) -> None:
         """Take over what is to be told; does not wait for anything.
 
         Args:
-            policies: all whose receivers are to be told, one for each raw bucket; suspended ones, too, whose alerts
-                have ended. Receivers that are not among theirs are not told anything any more, not even of ends; what
-                they were told stays in the store, and holds if they come back.
+            policies: all there are, one for each raw bucket; suspended ones, too, whose alerts have ended. The
+                receivers of one that is no longer among them, or has InfluxDB evaluate its alerts now, are told that
+                they have ended for a quarter of an hour. A receiver that a policy has no longer is not told anything
+                any more, not even of ends. What receivers were told stays in the store, and holds if they come back.
             active: by raw bucket, **all** alerts that fire, and those that ended lately. One that was there and is not
                 any more has ended, so a bucket of which the alerts are not known now must be left out.
         """
-        if self._closed:
-            return
-        wanted = {
-            (policy.storage.bucket, notify.name): (policy, notify)
-            for policy in policies
-            if policy.alert_engine == "nodetide"
-            for notify in policy.notify
-        }
+        ours = [policy for policy in policies if policy.alert_engine == "nodetide"]
         with self._lock:
+            if self._closed:
+                return
+            wanted = {
+                (policy.storage.bucket, notify.name): (policy, notify)
+                for policy in self._parting.with_gone(ours, self._times.monotonic())
+                for notify in policy.notify
+            }
             for key in [key for key in self._entries if key not in wanted]:
                 entry = self._entries.pop(key)
                 entry.worker.end()
@@ -115,8 +118,8 @@ class Dispatcher:
             Whether all have ended. One that has not may hang in a name's resolution or in the store; it ends with the
             process.
         """
-        self._closed = True
         with self._lock:
+            self._closed = True
             entries = [*self._entries.values(), *self._ending]
             self._entries.clear()
         for entry in entries:

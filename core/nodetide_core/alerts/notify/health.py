@@ -15,7 +15,6 @@ class Health:
     """
     Attributes:
         error: what is wrong; empty if the last message was taken, or there was none.
-        since: Unix seconds since when this error, or none, is so.
         sent: messages that were taken; those to Alertmanager that say the same again, too.
         failed: requests that were not.
         refused: messages given up, because the receiver says that it will never take them.
@@ -24,7 +23,6 @@ class Health:
     """
 
     error: str = ""
-    since: int = 0
     sent: int = 0
     failed: int = 0
     refused: int = 0
@@ -41,32 +39,30 @@ class Condition:
 
     Args:
         name: of the receiver and its policy, for the log.
-        now: Unix seconds.
     """
 
-    def __init__(self, name: str, now: int) -> None:
+    def __init__(self, name: str) -> None:
         self.error = ""
-        self.since = now
         self._name = name
 
-    def fails(self, reason: str, now: int, waiting: int) -> None:
+    def fails(self, reason: str, waiting: int) -> None:
         """
         Args:
             waiting: messages that are kept.
         """
         if reason != self.error:
             _log.error("receiver %s cannot be told of alerts: %s; waiting=%d", self._name, reason, waiting)
-            self.error, self.since = reason, now
+            self.error = reason
 
-    def refuses(self, what: str, reason: str, now: int) -> None:
+    def refuses(self, what: str, reason: str) -> None:
         """
         Args:
             what: which message is lost.
         """
         _log.error("receiver %s refuses a message, which is given up: %s: %s", self._name, what, reason)
-        self.error, self.since = f"a message was refused: {reason}", now
+        self.error = f"a message was refused: {reason}"
 
-    def works(self, now: int) -> None:
+    def works(self) -> None:
         if self.error:
             _log.info("receiver %s is told of alerts again", self._name)
-            self.error, self.since = "", now
+            self.error = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = ["ActiveAlert"]
 
@@ -32,4 +32,4 @@ class ActiveAlert:
     ends_at: int | None
     value: float
     reason: str = ""
-    silenced: bool = field(default=False)
+    silenced: bool = False

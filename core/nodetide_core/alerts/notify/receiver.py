@@ -17,9 +17,9 @@ from nodetide_core.alerts.notify.backlog import Backlog
 from nodetide_core.alerts.notify.health import Condition, Health
 from nodetide_core.alerts.notify.message import Message
 from nodetide_core.alerts.notify.model import ActiveAlert
-from nodetide_core.alerts.notify.pacing import delay
 from nodetide_core.alerts.notify.posting import Poster
 from nodetide_core.alerts.ports import AlertMemory
+from nodetide_core.backoff import Backoff
 from nodetide_core.errors import StoreError
 from nodetide_core.policy.spec import Notify, Policy
 
@@ -27,8 +27,8 @@ __all__ = ["Receiver", "Times"]
 
 _log = logging.getLogger(__name__)
 
-#: Bounds of the waits, in seconds, where the receiver fails, and where a person has to change something.
-_LONGEST = {Kind.LATER: 60.0, Kind.DENIED: 300.0}
+#: Where the receiver fails, and where a person has to change something.
+_BACKOFF = {Kind.LATER: Backoff(longest=60.0), Kind.DENIED: Backoff(longest=300.0)}
 #: Seconds between two tries to load or save what was told.
 _STORE_PAUSE = 5.0
 #: Seconds after a refusal: one that refuses everything is not asked as fast as it can answer.
@@ -61,7 +61,7 @@ class Receiver:
         self._lock = threading.Lock()
         self._acks = Acks(bucket, notify.name, memory)
         self._backlog = Backlog(bucket, notify, self._acks)
-        self._condition = Condition(f"{notify.name} of policy {policy.namespace}/{policy.name}", int(times.wall()))
+        self._condition = Condition(f"{notify.name} of policy {policy.namespace}/{policy.name}")
         self._failures = 0
         self._resume_at = -math.inf
         self._store_at = -math.inf
@@ -84,6 +84,8 @@ class Receiver:
                 self._backlog.take_over(alerts, now)
             if not self._backlog.known:
                 return False
+            if self._acks.loaded:
+                self._acks.keep(now)
             return not self._acks.loaded or self._acks.unsaved or bool(self._backlog.queue(now))
 
     def step(self) -> float:
@@ -127,7 +129,6 @@ class Receiver:
         with self._lock:
             return Health(
                 self._condition.error,
-                self._condition.since,
                 self._sent,
                 self._failed,
                 self._refused,
@@ -142,7 +143,7 @@ class Receiver:
                 self._acks.load()
                 with self._lock:
                     self._backlog.settle(now)
-                    self._condition.works(now)
+                    self._condition.works()
             else:
                 with self._lock:
                     entries = self._acks.taken()
@@ -155,7 +156,7 @@ class Receiver:
             self._store_at = self._times.monotonic() + _STORE_PAUSE
             with self._lock:
                 if not self._acks.loaded:
-                    self._condition.fails(f"what it was told cannot be read: {error}", now, 0)
+                    self._condition.fails(f"what it was told cannot be read: {error}", 0)
         else:
             self._store_at = -math.inf
 
@@ -165,7 +166,7 @@ class Receiver:
             self._backlog.taken(batch, now)
             self._sent += len(batch)
             self._failures, self._resume_at = 0, -math.inf
-            self._condition.works(now)
+            self._condition.works()
             return
         self._failed += 1
         if verdict.kind is Kind.REFUSED:
@@ -173,10 +174,10 @@ class Receiver:
             if message is not None:
                 self._refused += 1
                 self._resume_at = self._times.monotonic() + _REFUSAL_PAUSE
-                self._condition.refuses(message.alert.id, verdict.reason, now)
+                self._condition.refuses(message.alert.id, verdict.reason)
             return
         self._backlog.failed(batch)
         self._failures += 1
-        wait = delay(self._failures, self._times.chance(), _LONGEST[verdict.kind], verdict.retry_after)
+        wait = _BACKOFF[verdict.kind].delay(self._failures, self._times.chance(), verdict.retry_after)
         self._resume_at = self._times.monotonic() + wait
-        self._condition.fails(verdict.reason, now, len(self._backlog.queue(now)))
+        self._condition.fails(verdict.reason, len(self._backlog.queue(now)))

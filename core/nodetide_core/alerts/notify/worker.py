@@ -29,16 +29,24 @@ class Worker:
         self._changed = threading.Condition()
         self._awake = False
         self._ended = False
+        self._starved = False
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Call ``step`` soon."""
+        """Call ``step`` soon; where there are too many threads, the next time that this is called."""
         with self._changed:
             if self._ended:
                 return
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    if not self._starved:
+                        _log.error("%s has to wait for a thread: %s", self._name, error)
+                    self._starved = True
+                    return
+                self._thread, self._starved = thread, False
             else:
                 self._awake = True
                 self._changed.notify()

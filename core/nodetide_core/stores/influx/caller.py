@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nodetide_core.errors import StoreRejected, StoreUnavailable
@@ -38,22 +38,37 @@ class Caller:
         self._ended = False
 
     def send(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, doing: str
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        doing: str,
+        heard: Callable[[bytes], None] | None = None,
     ) -> Reply:
         """The answer to a request, if it is a success.
 
         Args:
             doing: what is asked, for the message of an error.
+            heard: see `Transport.request`.
 
         Raises:
             StoreUnavailable, StoreRejected
         """
-        reply = check(self.exchange(method, path, body, headers), doing)
+        reply = check(self.exchange(method, path, body, headers, heard), doing)
         if len(reply.body) >= self._answer_limit:
             raise AnswerTooLarge(f"{doing}: the answer is larger than {self._answer_limit} bytes; ask for less")
         return reply
 
-    def exchange(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        heard: Callable[[bytes], None] | None = None,
+    ) -> Reply:
         """The answer to a request, whatever its status.
 
         Raises:
@@ -62,9 +77,8 @@ class Caller:
         with self._lock:
             if self._ended:
                 raise StoreUnavailable("the connection was ended")
-            return self._transport.request(
-                method, path, body, {"Authorization": f"Token {self._token()}", **(headers or {})}
-            )
+            headers = {"Authorization": f"Token {self._token()}", **(headers or {})}
+            return self._transport.request(method, path, body, headers, heard)
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, doing: str = "") -> Any:
         """JSON to JSON; None where the answer is empty.

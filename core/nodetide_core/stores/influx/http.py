@@ -26,6 +26,8 @@ __all__ = ["Reply", "Transport"]
 _ANSWER_LIMIT = 4 * 2**20
 #: Of a request over TLS, bytes that are sent at once: there every part has its own time-out.
 _TLS_CHUNK = 2**16
+#: Bytes received at once.
+_BUFFER = 2**16
 #: Seconds by which an exchange may be late: setting a socket's time-out costs a system call.
 _COARSE = 0.25
 #: What would end a line of the request early, or make two requests of one.
@@ -77,7 +79,14 @@ class Transport:
         self._socket: socket.socket | None = None
         self._aborted = False
 
-    def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        heard: Callable[[bytes], None] | None = None,
+    ) -> Reply:
         """Send a request and read its answer, whatever its status.
 
         A kept connection that turns out to be closed is replaced once, so only what may safely be
@@ -85,6 +94,7 @@ class Transport:
 
         Args:
             path: with its query, quoted.
+            heard: called with each part of the body of a 200 as it comes.
 
         Raises:
             StoreUnavailable: there is no answer; the message says why.
@@ -93,12 +103,12 @@ class Transport:
         kept = self._socket is not None
         try:
             try:
-                return self._exchange(method, head, body)
+                return self._exchange(method, head, body, heard)
             except (RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 if not kept or self._aborted:
                     raise
                 self.close()
-                return self._exchange(method, head, body)
+                return self._exchange(method, head, body, heard)
         except (OSError, HTTPException) as error:
             self.close()
             self._context = None
@@ -135,7 +145,7 @@ class Transport:
             raise StoreUnavailable("a header cannot be sent; a token is one line of ASCII text")
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
-    def _exchange(self, method: str, head: bytes, body: bytes) -> Reply:
+    def _exchange(self, method: str, head: bytes, body: bytes, heard: Callable[[bytes], None] | None) -> Reply:
         held = self._socket or self._connect()
         if self._aborted:
             raise ConnectionAbortedError("given up")
@@ -150,12 +160,30 @@ class Transport:
         response = HTTPResponse(deadline, method=method)  # type: ignore[arg-type] # all it asks for is makefile()
         with response:
             response.begin()
-            data = response.read(self._answer_limit)
+            data = self._read(response, heard)
             whole = response.isclosed() and not response.will_close
             reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, data)
         if cut or not whole:
             self.close()
         return reply
+
+    def _read(self, response: HTTPResponse, heard: Callable[[bytes], None] | None) -> bytes:
+        if heard is None or response.status != 200 or not response.chunked:
+            data = response.read(self._answer_limit)
+            if heard is not None and response.status == 200:
+                heard(data)
+            return data
+        parts: list[bytes] = []
+        left = self._answer_limit
+        try:
+            while left and (part := response.read1(left)):
+                heard(part)
+                parts.append(part)
+                left -= len(part)
+        except ConnectionResetError as reset:
+            # Asked again, it would be heard twice.
+            raise ConnectionAbortedError("the answer broke off") from reset
+        return b"".join(parts)
 
     def _connect(self) -> socket.socket:
         if self._secure and self._context is None:
@@ -204,29 +232,23 @@ class _Deadline:
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """What the socket receives, within the time left; http.client calls this."""
-        return io.BufferedReader(_Timed(self._socket.makefile("rb", buffering=0), self.arm))
+        return io.BufferedReader(_Timed(self._socket, self.arm), _BUFFER)
 
 
 class _Timed(io.RawIOBase):
-    """A raw stream that asks for its time before every read."""
+    """What a socket receives; asks for its time before every read, and leaves the socket open."""
 
-    def __init__(self, raw: Any, arm: Callable[[], None]) -> None:
+    def __init__(self, held: socket.socket, arm: Callable[[], None]) -> None:
         super().__init__()
-        self._raw = raw
+        self._socket = held
         self._arm = arm
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: Any) -> int:
         self._arm()
-        count: int | None = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        if not self.closed:
-            self._raw.close()
-        super().close()
+        return self._socket.recv_into(buffer)
 
 
 def _send(held: socket.socket, data: bytes, deadline: _Deadline, chunk: int) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import sub, truediv
+from itertools import compress, pairwise
+from operator import lt, sub, truediv
 from typing import Any, TypeAlias
 
 from nodetide_core.rollup import CounterRollup, merge_counters
@@ -21,7 +22,7 @@ __all__ = [
     "gauge_samples",
     "gauge_steps",
     "gauge_windows",
-    "near",
+    "growth",
     "present",
     "sampled_steps",
 ]
@@ -29,6 +30,8 @@ __all__ = [
 Steps: TypeAlias = tuple[Sequence[int], Sequence[float], Sequence[float]]
 
 _NONE: Steps = ((), (), ())
+#: Of so many samples one is looked at first: where they are near each other, those between are, too.
+_SOME = 64
 
 
 def gauge_samples(times: Sequence[int], values: Sequence[Any], aggregate: Aggregate) -> Steps:
@@ -54,13 +57,18 @@ def sampled_steps(times: Sequence[int], values: Sequence[Any], step: int, aggreg
 
 def _steps_of(times: Sequence[int], step: int) -> Iterator[tuple[int, int, int]]:
     """Of each step that has samples: its start, the first of them and the one after the last."""
-    begin, count = 0, len(times)
+    begin, count, looks = 0, len(times), 2
     while begin < count:
         at = times[begin] - times[begin] % step
         # The samples of a step are few, and mostly as many as there are seconds.
         end = bisect_left(times, at + step, begin, min(count, begin + step))
+        # Nearly always all the others are like the first that is whole.
+        if looks > 0 and times[begin :: end - begin] == [*range(at, times[-1] + 1, step)]:
+            begins = range(begin, count, end - begin)
+            yield from zip(times[begin :: end - begin], begins, [*begins[1:], count], strict=True)
+            return
         yield at, begin, end
-        begin = end
+        begin, looks = end, looks - 1
 
 
 _REDUCE: Mapping[Aggregate, Callable[[Sequence[float]], float]] = {
@@ -85,49 +93,58 @@ def counter_samples(
 ) -> Steps:
     """Steps from the samples; those before ``start`` are there for the first growth only."""
     times, values = present(times, values)
-    # Nearly always nothing is amiss, and then the last samples of the steps tell it all.
-    if times and near(times, gap) and [*values] == sorted(values):
-        return _steady(times, values, start, step, aggregate)
-    last: dict[int, float] = {}
-    increase: dict[int, float] = {}
-    seconds: dict[int, int] = {}
-    before_time, before = -gap - 1, 0.0
-    for time, value in zip(times, values, strict=True):
-        if time >= start:
-            at = time - time % step
-            last[at] = value
-            if time - before_time <= gap:
-                increase[at] = increase.get(at, 0) + (value - before if value >= before else value)
-                seconds[at] = seconds.get(at, 0) + time - before_time
-        before_time, before = time, value
-    rolled = (CounterRollup(value, increase.get(at, 0), seconds.get(at, 0)) for at, value in last.items())
-    return _answers(zip(last, rolled, strict=True), aggregate)
-
-
-def _steady(times: Sequence[int], values: Sequence[float], start: int, step: int, aggregate: Aggregate) -> Steps:
-    """Steps of a counter without resets and gaps."""
     first = bisect_left(times, start)
     before = max(0, first - 1)
     starts, ends = [], [before]
     for at, _, end in _steps_of(times[first:], step):
         starts.append(at)
         ends.append(first + end - 1)
+    if not starts:
+        return _NONE
     lasts, thens = [values[end] for end in ends], [times[end] for end in ends]
-    seconds = list(map(sub, thens[1:], thens))
+    increases, seconds = [*map(sub, lasts[1:], lasts)], [*map(sub, thens[1:], thens)]
+    # Nearly always the last samples of the steps tell it all.
+    for index in {bisect_left(ends, broken, 1) - 1 for broken in _breaks(times, values, before, gap)}:
+        part = slice(ends[index], ends[index + 1] + 1)
+        increases[index], seconds[index] = growth(times[part], values[part], gap)
     if aggregate is Aggregate.LAST:
         return starts, lasts[1:], seconds
-    increases = list(map(sub, lasts[1:], lasts))
     if aggregate is Aggregate.INCREASE:
         return starts, increases, seconds
-    if seconds and not seconds[0]:
-        # The first sample of all, with none before it to grow from.
-        starts, increases, seconds = starts[1:], increases[1:], seconds[1:]
-    return starts, list(map(truediv, increases, seconds)), seconds
+    if not all(seconds):
+        starts, increases, seconds = ([*compress(column, seconds)] for column in (starts, increases, seconds))
+    return starts, [*map(truediv, increases, seconds)], seconds
 
 
-def near(times: Sequence[int], gap: int) -> bool:
+def _breaks(times: Sequence[int], values: Sequence[float], first: int, gap: int) -> Iterator[int]:
+    """The samples after ``first`` that do not simply grow from the one before: after a reset, and after a gap."""
+    yield from compress(range(first + 1, len(times)), map(lt, values[first + 1 :], values[first:]))
+    if not _near(times[first:], gap):
+        yield from (at for at in range(first + 1, len(times)) if times[at] - times[at - 1] > gap)
+
+
+def growth(times: Sequence[int], values: Sequence[float], gap: int) -> tuple[float, int]:
+    """By how much a counter grew from the first of these samples to the last, and the seconds over which that was
+    seen."""
+    if _near(times, gap) and [*values] == sorted(values):
+        return values[-1] - values[0], times[-1] - times[0]
+    increase: float = 0
+    seconds = 0
+    for (at, low), (then, high) in pairwise(zip(times, values, strict=True)):
+        if then - at <= gap:
+            increase += high - low if high >= low else high
+            seconds += then - at
+    return increase, seconds
+
+
+def _near(times: Sequence[int], gap: int) -> bool:
     """Whether no two samples, of one or more, are further apart than the gap."""
-    return times[-1] - times[0] <= gap or max(map(sub, times[1:], times)) <= gap
+    some = [*times[::_SOME], times[-1]]
+    return _widest(some) <= gap or _widest(times) <= gap
+
+
+def _widest(times: Sequence[int]) -> int:
+    return max(map(sub, times[1:], times), default=0)
 
 
 def gauge_windows(

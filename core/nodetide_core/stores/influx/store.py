@@ -82,6 +82,8 @@ class InfluxStore:
         self._writer = self._connect(config.timeout)
         self._upkeep = self._connect(config.upkeep_timeout)
         self._memory = self._connect(config.timeout)
+        #: The newest time of what was written there, by bucket.
+        self._remembered_at: dict[str, int] = {}
         self._reporting = self._connect(config.timeout)
         # Whatever they ask, the threads of the other reads are left.
         self._flux = CallerPool(lambda: connect(config, config.timeout, answer_limit=_FLUX_ANSWER), _FLUX_AT_ONCE)
@@ -264,7 +266,7 @@ class InfluxStore:
         def work(caller: Caller) -> list[Column]:
             stream = self._stream(caller, query.bucket)
             check_query(query, stream, CATALOGUE)
-            return read(caller, query, stream, CATALOGUE)
+            return read(caller, query, stream, CATALOGUE, org=self._config.org)
 
         return await self._read(work)
 
@@ -317,7 +319,8 @@ class InfluxStore:
         return await self._read(lambda caller: alerting.records(caller, self._stream(caller, bucket).bucket))
 
     async def last_seen(self, bucket: str, measurement: str, field: str | None, since: int) -> Mapping[Tags, int]:
-        return await self._read(lambda caller: alerting.last_seen(caller, bucket, measurement, field, since))
+        now = int(self._clock())
+        return await self._read(lambda caller: alerting.last_seen(caller, bucket, measurement, field, since, now=now))
 
     async def flux(self, text: str) -> Sequence[Reading]:
         """
@@ -347,9 +350,11 @@ class InfluxStore:
         now: int,
     ) -> None:
         self._refuse_closed()
+        # The newest point counts, and the clock may have been set back since the last one.
+        at = self._remembered_at[bucket] = max(now, self._remembered_at.get(bucket, now))
         try:
             org, time = self._config.org, self._clock()
-            alerting.remember(self._memory, bucket, records, told, now, org=org, now=time)
+            alerting.remember(self._memory, bucket, records, told, at, org=org, now=time)
         except StoreUnavailable:
             # That no bucket is there may be for now to InfluxDB, which does not know of streams.
             self._stream(self._memory, bucket)

@@ -38,7 +38,8 @@ def token_file(path: Path) -> TokenSource:
                 problem = "holds more than one line of ASCII text"
         if problem:
             if not failing:
-                log.error("cannot read the token, using the one before file=%s error=%s", path, problem)
+                instead = "using the one before" if last else "and there was none before"
+                log.error("cannot read the token, %s file=%s error=%s", instead, path, problem)
             failing = True
             return last
         failing = False

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, TypeAlias, TypeVar
 
 from nodetide_core.catalogue import Field, Kind, Measurement, Type
 from nodetide_core.points import Value
 from nodetide_core.rollup import CounterRollup, GaugeRollup, Sample, merge_counters, merge_gauges
-from nodetide_core.stores.influx.steps import near, present
+from nodetide_core.stores.influx.steps import growth, present
 
 __all__ = ["Windows", "counters_of", "fields_of", "merged_windows", "rolled_fields", "sampled_windows"]
 
@@ -151,13 +150,4 @@ def _grown(before: Sample | None, times: Sequence[int], values: Sequence[float],
     """One window: its samples, and the one before them."""
     if before is not None and times[0] - before.time <= gap:
         times, values = (before.time, *times), (before.value, *values)
-    # Nearly always nothing is amiss, and then the ends tell it all.
-    if near(times, gap) and [*values] == sorted(values):
-        return CounterRollup(values[-1], values[-1] - values[0], times[-1] - times[0])
-    increase: float = 0
-    seconds = 0
-    for (at, low), (then, high) in pairwise(zip(times, values, strict=True)):
-        if then - at <= gap:
-            increase += high - low if high >= low else high
-            seconds += then - at
-    return CounterRollup(values[-1], increase, seconds)
+    return CounterRollup(values[-1], *growth(times, values, gap))

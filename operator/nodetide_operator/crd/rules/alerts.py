@@ -63,15 +63,21 @@ def _metrics() -> Iterator[Rule]:
     )
 
 
-def _predictions() -> Iterator[Rule]:
-    counters = (f"{m.name}.{field.name}" for m in CATALOGUE for field in m.fields if field.kind is Kind.COUNTER)
+def _counters() -> Iterator[Rule]:
+    counters = strings(f"{m.name}.{field.name}" for m in CATALOGUE for field in m.fields if field.kind is Kind.COUNTER)
+    of_others = f"self.type != 'threshold' || !has(self.metric) || !(self.metric in {counters})"
+    yield Rule(
+        _PATH,
+        f"!has(self.aggregate) || self.aggregate == 'mean' || {of_others}",
+        "must be mean, or left out, for a counter, which is compared by its rate over the window",
+        "aggregate",
+    )
     yield Rule(
         _PATH, "!has(self.predictAfter) || self.type == 'threshold'", "is for type threshold only", "predictAfter"
     )
     yield Rule(
         _PATH,
-        "!has(self.predictAfter) || self.type != 'threshold' || !has(self.metric)"
-        f" || !(self.metric in {strings(counters)})",
+        f"!has(self.predictAfter) || {of_others}",
         "is for gauges, and the metric is a counter",
         "predictAfter",
     )
@@ -110,4 +116,4 @@ def _level(severity: str) -> Iterator[Rule]:
         )
 
 
-ALERT_RULES = (*_types(), *_metrics(), *_predictions(), *(rule for severity in SEVERITIES for rule in _level(severity)))
+ALERT_RULES = (*_types(), *_metrics(), *_counters(), *(rule for severity in SEVERITIES for rule in _level(severity)))

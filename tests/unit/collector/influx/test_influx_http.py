@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -247,4 +248,55 @@ def test_proxies_of_the_environment_are_not_used(
 
     transport = Transport(peer(script).url)
     assert transport.request("POST", "/", b"x").status == 204
+    transport.close()
+
+
+def test_parts_of_an_answer_are_heard_as_they_come(peer: Callable[[Script], Peer]) -> None:
+    heard: list[bytes] = []
+    arrived = threading.Event()
+
+    def hear(part: bytes) -> None:
+        heard.append(part)
+        arrived.set()
+
+    def script(connection: socket.socket, _: int) -> None:
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        read_request(connection)
+        connection.sendall(head + b"3\r\none\r\n")
+        assert arrived.wait(30)  # or there would never be more
+        connection.sendall(b"3\r\ntwo\r\n0\r\n\r\n")
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthree")
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbusy\r\n0\r\n\r\n")
+
+    server = peer(script)
+    transport = Transport(server.url)
+    assert transport.request("POST", "/", heard=hear).body == b"onetwo"
+    assert transport.request("POST", "/", heard=hear).body == b"three"
+    assert transport.request("POST", "/", heard=hear).body == b"busy"
+    assert b"".join(heard) == b"onetwothree"
+    assert server.connections == 1
+    transport.close()
+
+
+def test_what_was_heard_in_part_is_not_asked_for_again(peer: Callable[[Script], Peer]) -> None:
+    heard: list[bytes] = []
+
+    def script(connection: socket.socket, _: int) -> None:
+        read_request(connection)
+        connection.sendall(OK)
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")
+        while not heard:
+            time.sleep(0.01)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()  # which now is a reset
+
+    server = peer(script)
+    transport = Transport(server.url)
+    transport.request("POST", "/")
+    with pytest.raises(StoreUnavailable, match="broke off"):
+        transport.request("POST", "/", heard=heard.append)
+    assert (heard, server.connections) == ([b"one"], 1)
     transport.close()

@@ -12,11 +12,11 @@ from typing import Protocol
 import pytest
 
 from nodetide_collector.sinks.influx.frames import Batch
-from nodetide_collector.sinks.influx.pacing import Backoff
 from nodetide_collector.sinks.influx.reading import Limits
 from nodetide_collector.sinks.influx.segments import SegmentLog
 from nodetide_collector.sinks.influx.sender import Sender, Times
 from nodetide_collector.sinks.influx.spool import Spool
+from nodetide_core.backoff import Backoff
 from nodetide_core.stores.influx.http import Reply
 
 MakeReply = Callable[..., Reply]

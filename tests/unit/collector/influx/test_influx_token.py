@@ -37,10 +37,13 @@ def test_while_a_file_holds_no_token_the_one_before_is_used(
     else:
         file.write_bytes(content)
     assert [token(), token()] == ["good", "good"]
-    assert len(caplog.records) == 1 and str(file) in caplog.text
+    assert len(caplog.records) == 1 and f"using the one before file={file}" in caplog.text
     file.write_text("better")
     assert token() == "better"
 
 
-def test_without_any_token_it_is_empty(tmp_path: Path) -> None:
+def test_without_any_token_it_is_empty_and_none_before_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert token_file(tmp_path / "token")() == ""
+    assert "cannot read the token, and there was none before" in caplog.text

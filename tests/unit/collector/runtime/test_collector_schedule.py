@@ -191,3 +191,9 @@ def test_without_any_group_there_is_no_tick() -> None:
     decision = decide(Timeline(100, 0.0), Instant(200.5, 200.5), ())
     assert decision.tick is None
     assert 0 < decision.wait <= 1
+
+
+def test_what_comes_after_a_time_without_any_group_has_missed_nothing_of_it() -> None:
+    idle = decide(Timeline(100, 0.0), Instant(200.5, 200.5), ())
+    decision = decide(idle.timeline, Instant(201.0, 201.0), {1}, force=True)
+    assert (decision.tick, decision.missed) == (201, 0)

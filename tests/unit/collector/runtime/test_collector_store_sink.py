@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nodetide_collector.sinks.store import Backoff, StoreSink
+from nodetide_collector.sinks.store import StoreSink
+from nodetide_core.backoff import Backoff
 from nodetide_core.errors import StoreRejected, StoreUnavailable
 from nodetide_core.points import Point
 from nodetide_core.store import Rejected, RollupReport, Stream, WriteReport
 
-QUICK = Backoff(first=0.002, longest=0.004)
+QUICK = Backoff(least=0.001, first=0.002, longest=0.004)
 
 
 class FakeStore:
@@ -249,7 +248,7 @@ class TestEnsure:
 class TestEnd:
     def test_a_flush_does_not_sit_out_a_long_backoff(self, make: Any, store: FakeStore) -> None:
         store.answer = unavailable
-        sink = make(backoff=Backoff(first=3_600, longest=3_600))
+        sink = make(backoff=Backoff(least=3_600, first=3_600, longest=3_600))
         sink.write("a", ticks(1))
         eventually(lambda: store.attempts == 1)
         store.answer = lambda points: WriteReport(len(points))
@@ -281,10 +280,3 @@ class TestEnd:
         sink = make()
         sink.close()
         assert store.log == []
-
-
-@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
-def test_backoff_grows_to_its_limit_with_half_of_it_random(failures: int, chance: float) -> None:
-    backoff = Backoff(first=0.5, longest=30.0)
-    full = min(30.0, 0.5 * 2 ** min(failures - 1, 20))
-    assert full / 2 <= backoff.delay(failures, chance) <= full

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.fakes.alert_memory import ToldMemory
 from tests.fakes.notify_rig import RECEIVERS, SECRETS, Rig
 
+from nodetide_core.alerts.notify.acks import Acks
 from nodetide_core.alerts.notify.model import ActiveAlert
-from nodetide_core.alerts.notify.pacing import delay
+from nodetide_core.alerts.ports import Told, ToldKey
 
 MakeRig = Callable[..., Rig]
 MakeAlert = Callable[..., ActiveAlert]
@@ -118,10 +120,13 @@ def test_retry_after_is_kept_to(make_rig: MakeRig, alert: MakeAlert, asked: str,
     assert len(rig.wire.taken) == 1
 
 
-def test_waits_double_up_to_a_bound_and_are_spread() -> None:
-    assert [delay(failures, 0.999999, 60.0) for failures in (1, 2, 3, 7, 100)] == pytest.approx([1, 2, 4, 60, 60], 1e-3)
-    assert delay(100, 0.0, 60.0) == 0.25
-    assert delay(1, 0.0, 60.0, asked=10**9) == 600
+def test_what_a_person_has_mended_is_not_waited_for_longer_than_promised(make_rig: MakeRig, alert: MakeAlert) -> None:
+    rig = make_rig("slack")
+    rig.wire.status, rig.wire.headers = 403, {"retry-after": "86400"}
+    rig.tell(alert(), seconds=3_600)
+    rig.wire.status = 200
+    rig.run(300)
+    assert len(rig.wire.taken) == 1
 
 
 class TestSecrets:
@@ -165,6 +170,27 @@ class TestSecrets:
         assert "***" in said
         for hidden in (secret, secret.removeprefix("https://hooks.example")):
             assert hidden not in said
+
+    @pytest.mark.parametrize("before", range(0, 200, 7))
+    def test_nor_is_a_part_of_one_that_stands_where_an_answer_is_cut(
+        self, make_rig: MakeRig, alert: MakeAlert, before: int
+    ) -> None:
+        rig = make_rig("pagerduty")
+        rig.wire.status = 400
+        rig.wire.said = b"x" * before + SECRETS["key"].encode()
+        rig.tell(alert())
+        assert "***"[: 200 - before] in rig.receiver.health().error
+        assert "0123" not in rig.receiver.health().error
+
+    @pytest.mark.parametrize("said", ["\\/services\\/T0\\/{}", "{}", "?key={}", "..&sig={} is wrong"])
+    def test_nor_what_is_secret_of_an_address(self, make_rig: MakeRig, alert: MakeAlert, said: str) -> None:
+        rig = make_rig("slack")
+        token = "aBcDeFgHiJkLmNoPqRsTuVwX"
+        rig.secrets["hook"] = f"https://hooks.example/services/T0/{token}?sig={token}&key={token}"
+        rig.wire.status, rig.wire.said = 404, said.format(token).encode()
+        rig.tell(alert())
+        error = rig.receiver.health().error
+        assert "***" in error and token not in error
 
 
 class TestStore:
@@ -229,3 +255,14 @@ def test_an_error_of_ours_is_logged_and_the_alert_kept(
     rig.wire.post = post  # type: ignore[method-assign]
     rig.run(300)
     assert len(rig.wire.taken) == 1
+
+
+def test_what_is_acknowledged_while_the_store_saves_is_not_taken_for_saved() -> None:
+    acks, key = Acks("p", "r", ToldMemory()), ToldKey("r", "a")
+    acks.book(key, Told("critical", T, T))
+    entries = acks.taken()
+    acks.book(key, Told("", T, T + 1))
+    acks.saved(entries)
+    assert acks.taken() == {key: Told("", T, T + 1)}
+    acks.saved(acks.taken())
+    assert not acks.unsaved

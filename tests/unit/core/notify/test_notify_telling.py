@@ -55,6 +55,33 @@ def test_a_restart_repeats_and_forgets_nothing(rig: Rig, alert: MakeAlert, heard
     assert heard(rig) == ["a critical", "b critical", "b end"]
 
 
+@pytest.mark.parametrize("restart_every", [0, 1, 25])
+def test_what_fires_for_longer_than_anything_is_remembered_is_told_once(
+    rig: Rig, alert: MakeAlert, heard: Heard, restart_every: int
+) -> None:
+    rig.memory.retention = 3_600
+    for minute in range(4 * 60):
+        if restart_every and minute % restart_every == 0:
+            rig.restart()
+        rig.tell(alert(), seconds=60)
+        rig.memory.expire(rig.clock.now)
+    rig.restart()
+    rig.tell(alert(end=T), seconds=60)
+    assert heard(rig) == ["a critical", "a end"]
+
+
+def test_what_stands_is_seldom_kept_again(rig: Rig, alert: MakeAlert) -> None:
+    for _ in range(6 * 60):
+        rig.tell(alert("a"), alert("b"), seconds=60)
+    assert rig.memory.saves <= 2 + 12
+    for _ in range(2):
+        rig.tell(seconds=60)
+    saves = rig.memory.saves
+    for _ in range(6 * 60):
+        rig.tell(seconds=60)
+    assert rig.memory.saves == saves, "of nothing there is nothing to keep"
+
+
 def test_what_is_taken_is_kept_before_anything_else_is_done(rig: Rig, alert: MakeAlert) -> None:
     rig.update([alert("a"), alert("b")])
     rig.receiver.step()
@@ -285,6 +312,13 @@ class TestAlertmanager:
         rig.wire.status = 200
         rig.tell(alert(start=T + 5, end=T + 30), seconds=600)
         assert (rig.wire.taken, rig.receiver.health().missed) == ([], 1)
+
+    def test_an_end_before_the_beginning_by_a_clock_that_was_set_back_is_told(self, rig: Rig, alert: MakeAlert) -> None:
+        rig.tell(alert(start=T - 10))
+        rig.tell(alert(start=T - 10, end=T - 500), seconds=60)
+        assert [(one["startsAt"], one["endsAt"]) for one in rig.wire.taken[-1]] == [
+            ("2023-11-14T22:13:10Z", "2023-11-14T22:13:10Z")
+        ]
 
     def test_an_old_end_does_not_follow_a_new_beginning(self, rig: Rig, alert: MakeAlert) -> None:
         rig.tell(alert())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.fakes.alert_memory import ToldMemory
-from tests.fakes.notify_rig import Wire, policy_with
+from tests.fakes.notify_rig import Clock, Wire, policy_with
 
 from nodetide_core.alerts.notify.dispatcher import Dispatcher
 from nodetide_core.alerts.notify.model import ActiveAlert
@@ -82,6 +82,63 @@ def test_an_error_is_logged_and_no_end(start: Callable[[Steps], Worker], caplog:
     worker.wake()
     assert steps.called(1)
     assert "oops" in caplog.text
+
+
+def test_where_no_thread_can_be_had_it_works_later(
+    start: Callable[[Steps], Worker], caplog: pytest.LogCaptureFixture
+) -> None:
+    steps = Steps(math.inf)
+    worker = start(steps)
+    size = threading.stack_size(1 << 46)  # more than there is
+    try:
+        for _ in range(3):
+            worker.wake()
+    finally:
+        threading.stack_size(size)
+    assert [record.getMessage() for record in caplog.records] == ["w has to wait for a thread: can't start new thread"]
+    worker.wake()
+    assert steps.called(1)
+
+
+def test_what_is_handed_over_while_it_closes_begins_nothing(alert: Callable[..., ActiveAlert]) -> None:
+    """Where another thread hands over than closes."""
+    wire = Wire("http")
+    dispatcher = Dispatcher(ToldMemory(), lambda policy, ref: "", poster=lambda: wire)
+
+    def policies() -> Iterator[Policy]:
+        assert dispatcher.close(PATIENCE)
+        yield policy_with({"name": "late", "type": "http", "url": "http://x"})
+
+    dispatcher.update(policies(), {"p": [alert()]})
+    assert not [thread for thread in threading.enumerate() if thread.name == "notify-late"]
+    assert dispatcher.health() == {}
+
+
+@pytest.mark.parametrize("left", ["removed", "native"])
+def test_whose_policy_is_gone_is_told_of_the_end_for_a_while(alert: Callable[..., ActiveAlert], left: str) -> None:
+    clock, wire, entry = Clock(), Wire("http"), {"name": "parting", "type": "http", "url": "http://x"}
+    dispatcher = Dispatcher(ToldMemory(), lambda policy, ref: "", poster=lambda: wire, times=clock.times())
+    after = [] if left == "removed" else [policy_with(entry, alertEngine="influxdb")]
+    other = policy_with({**entry, "name": "other"}, name="q")
+
+    def update(policies: list[Policy], *alerts: ActiveAlert) -> list[str]:
+        dispatcher.update([*policies, other], {"p": alerts, "q": []} if alerts else {"q": []})
+        for thread in threading.enumerate():
+            if thread.name in ("notify-parting", "notify-other"):
+                thread.join(PATIENCE)
+        return [document["status"] for document in wire.taken]
+
+    begun = alert(start=int(clock.now) - 60)
+    assert update([policy_with(entry)], begun) == ["firing"]
+    assert update(after, begun) == ["firing"]
+    clock.now += 899
+    assert update(after, alert(start=begun.starts_at, end=int(clock.now))) == ["firing", "resolved"]
+    clock.now += 1
+    update(after)
+    assert dispatcher.health().keys() == {("q", "other")}
+    update([policy_with(entry)])
+    assert dispatcher.health().keys() == {("p", "parting"), ("q", "other")}
+    assert dispatcher.close(PATIENCE)
 
 
 def test_idle_receivers_cost_no_threads(alert: Callable[..., ActiveAlert]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nodetide_core.errors import StoreError, StoreRejected, StoreUnavailable
+from nodetide_core.stores.influx.alerting import check_flux
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.checks.changes import (
     Change,
@@ -30,8 +31,6 @@ _PAGE = 100
 _CHECKS, _ENDPOINTS, _RULES = "checks", "notificationEndpoints", "notificationRules"
 #: How often InfluxDB's layout of a text is looked at before it is taken to change for ever.
 _LAYOUTS = 4
-#: Characters of a failure.
-_LONGEST = 500
 _PATHS = {"check": _CHECKS, "notification rule": _RULES}
 
 
@@ -67,11 +66,9 @@ class ChecksControl:
             StoreRejected: it is not Flux, or cannot be a check's; with line and column.
             StoreUnavailable
         """
-        asked = {"query": text, "type": "flux"}
-        found = self._caller.call("POST", "/api/v2/query/analyze", asked, doing="check Flux")
-        errors = [f"line {item['line']}, column {item['column']}: {item['message']}" for item in found["errors"] or ()]
-        if errors:
-            raise StoreRejected(f"flux: {'; '.join(dict.fromkeys(errors))}")
+        wrong = check_flux(self._caller, text)
+        if wrong is not None:
+            raise StoreRejected(f"flux: {wrong}")
         return read_script(self._caller.call("POST", "/api/v2/query/ast", {"query": text}, doing="check Flux"))
 
     def apply(self, changes: Iterable[Change]) -> None:
@@ -103,7 +100,7 @@ class ChecksControl:
         except (StoreError, LookupError, TypeError):
             said = []
         told = [text for text in said if not text.startswith(("Started task", "Completed("))]
-        return " ".join(told[-1].split())[:_LONGEST] if told else str(item.get("lastRunError") or "the last run failed")
+        return " ".join(told[-1].split()) if told else str(item.get("lastRunError") or "the last run failed")
 
     def _put_check(self, change: PutCheck) -> None:
         check = change.check

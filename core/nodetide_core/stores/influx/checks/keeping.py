@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.errors import StoreRejected
 from nodetide_core.policy import Policy, SecretRef
+from nodetide_core.redaction import redacted
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.checks.changes import Change
@@ -23,6 +25,9 @@ __all__ = ["ChecksKeeper", "Kept", "Planned"]
 
 #: Scripts that are remembered.
 _SCRIPTS = 1_024
+#: Characters of a failure that are told.
+_LONGEST = 500
+_QUOTED = re.compile('"[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +142,16 @@ def _failing(asked: Wanted, observed: Observed) -> Iterator[Trouble]:
     checks = {check.name: check.alert for check in asked.checks}
     for check in observed.checks:
         if check.failure and check.name in checks:
-            yield Trouble(f"alert {checks[check.name]}", f"InfluxDB fails to evaluate it: {check.failure}")
+            yield Trouble(f"alert {checks[check.name]}", f"InfluxDB fails to evaluate it: {check.failure[:_LONGEST]}")
     rules = {rule.name: rule.endpoint for rule in asked.rules}
+    secrets = {endpoint.name: endpoint.secret.text for endpoint in asked.endpoints if endpoint.secret is not None}
     for rule in observed.rules:
         if rule.failure and rule.name in rules:
-            yield Trouble(f"notification rule {rule.name}", f"InfluxDB fails to run it: {rule.failure}")
+            said = _without_addresses(redacted(rule.failure, secrets.get(rules[rule.name])))[:_LONGEST]
+            yield Trouble(f"notification rule {rule.name}", f"InfluxDB fails to run it: {said}")
+
+
+def _without_addresses(text: str) -> str:
+    """An error of Go's may quote the whole address that was asked, which of Slack is the secret; perhaps one that was
+    replaced since."""
+    return _QUOTED.sub(lambda match: '"***"' if "/" in match[0] else match[0], text)

@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> int:
         if parts.returncode:
             return parts.returncode
     # Most of the time is spent waiting for real programs; a file's tests share them, so a file stays together,
-    # and so do all that share the real node (tests/conftest.py). In the order of their names the long ones come first.
+    # and so do all that share a real node (tests/conftest.py). In the order of their names the long ones come first.
     workers = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
     # Warnings of a test's own child processes are its business; ours are errors (see pyproject.toml).
     tests = subprocess.run([sys.executable, "-m", "pytest", *workers, *arguments], cwd=ROOT, check=False)

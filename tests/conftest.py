@@ -11,14 +11,18 @@ from xdist.scheduler import LoadFileScheduling
 
 import realparts
 
-_SHARING_A_NODE = "tests/cluster/"
+_ON_A_NODE = "tests/cluster/"
+#: Those of them that go to a second real node, so that neither has much more to do than the other.
+_ON_ANOTHER = tuple(f"{_ON_A_NODE}test_chart_{what}.py" for what in ("fleet", "life", "moved"))
 
 
 class _ByFile(LoadFileScheduling):
-    """A file's tests run in one worker, and all of those that share the real node do."""
+    """A file's tests run in one worker, and all of those that share a real node do."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _SHARING_A_NODE if nodeid.startswith(_SHARING_A_NODE) else str(super()._split_scope(nodeid))
+        if nodeid.startswith(_ON_ANOTHER):
+            return f"{_ON_A_NODE} (another)"
+        return _ON_A_NODE if nodeid.startswith(_ON_A_NODE) else str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,5 +1,5 @@
 """The node's numbers, not the container's: with the chart's defaults, what a pod without any right reports, all the way
-through InfluxDB and the API, is what node_exporter and the kernel's files say on the node itself."""
+through InfluxDB and the API, is what node_exporter, Telegraf and the kernel's files say on the node itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,16 +24,28 @@ from tests.integration.test_numbers_node_exporter import (
     test_gauges_are_within_sampling_error,
     test_idle_time_is_theirs,
 )
+from tests.integration.test_numbers_telegraf import AGENT, INPUTS
+from tests.integration.test_numbers_telegraf import test_counters_are_exactly_theirs as test_counters_are_telegrafs
+from tests.integration.test_numbers_telegraf import (
+    test_gauges_are_within_sampling_error as test_gauges_are_telegrafs_within_sampling_error,
+)
+from tests.integration.test_numbers_telegraf import (
+    test_names_types_and_tags_are_theirs as test_names_types_and_tags_are_telegrafs,
+)
 
 import nodetide_collector.probes  # noqa: F401 (registers them)
 from nodetide_collector.probe import registered
-from nodetide_core.points import SeriesKey, Value, make_tags, tag
+from nodetide_core.lineprotocol import parse as parse_lines
+from nodetide_core.points import Point, SeriesKey, Value, make_tags, tag
 
 __all__ = [
     "test_counters_are_exactly_theirs",
+    "test_counters_are_telegrafs",
     "test_file_systems_are_theirs",
+    "test_gauges_are_telegrafs_within_sampling_error",
     "test_gauges_are_within_sampling_error",
     "test_idle_time_is_theirs",
+    "test_names_types_and_tags_are_telegrafs",
 ]
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -130,15 +144,64 @@ def as_read(values: Mapping[str, Value]) -> dict[str, Value]:
 def scrape(stocked: RealNode) -> Iterator[Callable[[], Metrics]]:
     """Asks a node_exporter that runs on the node, as root."""
     address = f"{stocked.machine.network.there}:{PORT}"
-    argv = stocked.machine.entering([str(program("node_exporter")), f"--web.listen-address={address}", *OPTIONS])
     client = Client(f"http://{address}")
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with running(stocked, program("node_exporter"), f"--web.listen-address={address}", *OPTIONS):
+        yield lambda: parse(eventually(lambda: client.call("GET", "/metrics"), 30))
+
+
+@contextmanager
+def running(node: RealNode, *argv: str | Path) -> Iterator[None]:
+    """A program on the node, as root."""
+    entering = node.machine.entering(list(map(str, argv)))
+    with subprocess.Popen(entering, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            yield lambda: parse(eventually(lambda: client.call("GET", "/metrics"), 30))
+            yield
         finally:
             # What we started has entered the node and ignores polite signals; its child does not.
             subprocess.run(["pkill", "--parent", str(process.pid)], check=False)
             process.kill()
+
+
+@pytest.fixture(scope="module")
+def both(
+    stocked: RealNode, read_pass: Callable[[], Pass], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Pass, list[Point], Pass]:
+    """What the pod says before, some seconds of a Telegraf's that runs on the node, and what the pod says after.
+
+    Telegraf runs as root, and tells of a file system once for each place where it is mounted: what is closed to
+    others, and the same once more, is left out.
+    """
+    folder = tmp_path_factory.mktemp("telegraf")
+    config, output = folder / "telegraf.conf", folder / "points"
+    config.write_text(AGENT.format(output=output) + INPUTS)
+
+    def points() -> list[Point]:
+        text = output.read_text() if output.exists() else ""
+        return list(parse_lines(text[: text.rfind("\n") + 1], "ns"))
+
+    def enough() -> bool:
+        return sum("usage_user" in point.fields and tag(point.tags, "cpu") == "cpu-total" for point in points()) >= 2
+
+    before = read_pass()
+    with running(stocked, program("telegraf"), f"--config={config}"):
+        eventually(enough, 60)
+    after = read_pass()
+    seen, _ = file_systems(stocked)
+    theirs = [point for point in points() if point.measurement != "disk" or tag(point.tags, "path") in seen]
+    assert {"/", "/run"} < {tag(point.tags, "path") for point in theirs}
+    assert {"eth0", "cni0"} < {tag(point.tags, "interface") for point in theirs}
+    return of_probes(before), theirs, of_probes(after)
+
+
+def of_probes(found: Pass) -> Pass:
+    """Without what the collector tells of itself."""
+    return {series: fields for series, fields in found.items() if series.measurement != "collector"}
+
+
+def file_systems(node: RealNode) -> tuple[dict[str, list[int]], list[str]]:
+    """Bytes and inodes by path, and the paths that are closed."""
+    seen, closed = json.loads(node.machine.run(sys.executable, "-c", FILE_SYSTEMS))
+    return seen, closed
 
 
 def names(found: Pass, measurement: str, key: str) -> set[str]:
@@ -169,7 +232,7 @@ def test_every_file_system_of_the_node_that_anybody_may_see_is_there(
     stocked.machine.run("mount", "-t", "tmpfs", "-o", "size=7m", "later", "/run/later")
     try:
         found = read_pass()
-        (seen, closed) = json.loads(stocked.machine.run(sys.executable, "-c", FILE_SYSTEMS))
+        seen, closed = file_systems(stocked)
     finally:
         stocked.machine.run("umount", "/run/later")
     ours = {

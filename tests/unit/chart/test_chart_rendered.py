@@ -357,12 +357,16 @@ def test_every_part_has_a_network_policy_and_its_port_is_open(objects: Objects):
         ("http://10.0.0.1", 80),
     ],
 )
-def test_collectors_reach_influxdb_wherever_it_is_and_nothing_else(url: str, port: int, render: Callable[..., Objects]):
+def test_collectors_reach_influxdb_wherever_it_is_and_nothing_else(
+    url: str, port: int, default: Objects, render: Callable[..., Objects]
+):
     values = {"influxdb": {"bundled": False, "url": url, "existingSecret": "s"}}
-    dns, operator, influx = reach(render(values=values), "collector")["egress"]
+    dns, operator, influx, bundled = reach(render(values=values), "collector")["egress"]
     assert {item["port"] for item in dns["ports"]} == {53}
     assert operator["ports"] == [{"port": 8080}]
     assert influx == {"ports": [{"port": port}]}
+    # Moved away from, it gets their last points.
+    assert reach(default, "collector")["egress"] == [dns, operator, bundled]
 
 
 def test_who_may_reach_can_be_said(render: Callable[..., Objects]):

@@ -186,11 +186,6 @@ def hosts_known(bucket: str, measurements: Iterable[str]) -> Request:
     return Request(bucket, f'SHOW TAG VALUES FROM {names} WITH KEY = "host"', {})
 
 
-def any_measurement(bucket: str) -> Request:
-    """One of the measurements that the index knows, if there is any: the cheapest look at a whole bucket."""
-    return Request(bucket, "SHOW MEASUREMENTS LIMIT 1", {})
-
-
 def newest_by_host(bucket: str, measurements: Iterable[str], hosts: frozenset[str], start: int) -> Request:
     """The newest point of each of these hosts in each measurement."""
     values = _Values()

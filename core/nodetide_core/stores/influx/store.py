@@ -23,7 +23,8 @@ from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.control import Control
 from nodetide_core.stores.influx.desired import desired
 from nodetide_core.stores.influx.due import changed_by, next_moment, oldest_windows
-from nodetide_core.stores.influx.influxql import any_measurement, newest_reports
+from nodetide_core.stores.influx.filled import filled
+from nodetide_core.stores.influx.influxql import newest_reports
 from nodetide_core.stores.influx.known import Known
 from nodetide_core.stores.influx.late import late_windows
 from nodetide_core.stores.influx.newest import newest_hosts, newest_points
@@ -71,7 +72,9 @@ class InfluxStore:
         self._config = config
         self._owner = owner
         self._progress: dict[Stream, Progress] = {}
+        #: Streams in which nothing was found the last time, and those in which there was something once.
         self._bare: frozenset[Stream] = frozenset()
+        self._full: frozenset[Stream] = frozenset()
         #: Streams of which nothing is due before a time.
         self._rests: dict[Stream, int] = {}
         self._clock = clock
@@ -203,24 +206,22 @@ class InfluxStore:
     def _empty(self, streams: Sequence[Stream], buckets: Set[str]) -> frozenset[str]:
         """Raw buckets of streams in which nothing was ever written, in no tier; all tiers' buckets are there.
 
-        For each statement of InfluxQL influxd reads all buckets of the organization (`dbrp.Service.FindMany`), so with
-        a thousand streams the thirty that rolling one up begins with are better not asked where there is nothing.
+        With a thousand of them the thirty statements that rolling one up begins with are better not asked.
         """
-        found = set()
-        for stream in streams:
+        asked = {
             # Where tiers were seen empty, nothing comes into them but from raw points.
-            tiers = stream.tiers.tiers[:1] if stream in self._bare else stream.tiers.tiers
+            stream: [tier.bucket(stream.bucket) for tier in stream.tiers.tiers[: 1 if stream in self._bare else None]]
+            for stream in streams
+            if stream not in self._full and all(tier.bucket(stream.bucket) in buckets for tier in stream.tiers.tiers)
+        }
+        try:
+            full = set(filled(self._upkeep, self._config.org, [name for names in asked.values() for name in names]))
+        except StoreError:
             # What fails here fails below, too, and is told there.
-            with suppress(StoreError):
-                there = all(tier.bucket(stream.bucket) in buckets for tier in stream.tiers.tiers)
-                if there and not any(self._holds_something(tier.bucket(stream.bucket)) for tier in tiers):
-                    found.add(stream)
-        self._bare = frozenset(found)
-        return frozenset(stream.bucket for stream in found)
-
-    def _holds_something(self, bucket: str) -> bool:
-        (answer,) = ask(self._upkeep, any_measurement(bucket), doing=f"looking into {bucket}")
-        return bool(answer)
+            return frozenset()
+        self._bare = frozenset(stream for stream, names in asked.items() if full.isdisjoint(names))
+        self._full = (self._full | asked.keys() - self._bare) & frozenset(streams)
+        return frozenset(stream.bucket for stream in self._bare)
 
     def _roll(self, stream: Stream, now: int, succeeded: Mapping[int, int]) -> tuple[int, dict[str, int]]:
         if not stream.tiers.rollups:

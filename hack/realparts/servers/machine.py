@@ -118,7 +118,8 @@ class Machine(Server):
         self.network.disconnect()
 
     def clear(self) -> None:
-        """Take its disk away, but for logs; it must be down."""
+        """Take its disk away, but for logs, and give its network back; it must be down."""
+        self.network.release()
         self._drive.stop()
         shutil.rmtree(self.disk / "lib", ignore_errors=True)
 

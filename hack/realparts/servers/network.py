@@ -7,10 +7,15 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import TextIO
+
+from parts import cache
 
 from .services import SERVICES
 
 _MOST = 32
+#: The locks of those that this process has chosen, by number.
+_reserved: dict[int, TextIO] = {}
 # The file that an option of the kernel's network is in is that of the network one is in.
 _BEHIND = """\
 set -e
@@ -39,12 +44,19 @@ class Network:
 
     @classmethod
     def choose(cls) -> Network:
-        """One that nothing on this machine is connected to. Raises NetworkFailed."""
+        """One that nothing on this machine is connected to; nobody else gets it before `release`, connected or not.
+
+        Raises:
+            NetworkFailed
+        """
         taken = list(_routes())
         for number in range(_MOST):
             chosen = cls(number)
             if not any(route.overlaps(own) for route in taken for own in (chosen.cable, chosen.pods)):
-                return chosen
+                lock = cache.taken(f"network-{number}")
+                if lock is not None:
+                    _reserved[number] = lock
+                    return chosen
         raise NetworkFailed(f"no free network, from {cls(0).pods} to {cls(_MOST - 1).pods}")
 
     @property
@@ -87,6 +99,12 @@ class Network:
     def disconnect(self) -> None:
         """Take the cable away, with all that hangs on it; it may be gone already."""
         subprocess.run(["ip", "link", "del", self.interface], check=False, capture_output=True)
+
+    def release(self) -> None:
+        """It may be another machine's."""
+        lock = _reserved.pop(self.number, None)
+        if lock is not None:
+            lock.close()
 
 
 def _routes() -> Iterable[IPv4Network]:

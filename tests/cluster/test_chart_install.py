@@ -75,7 +75,9 @@ def test_all_pods_are_ready_and_none_was_restarted_or_warned_of(release: Release
         containers = pod["status"]["containerStatuses"] + pod["status"].get("initContainerStatuses", [])
         assert {container["restartCount"] for container in containers} == {0}, pod["metadata"]["name"]
     warnings = [event for event in release.get("events") if event["type"] != "Normal"]
-    assert [f"{event['involvedObject']['name']}: {event.get('message')}" for event in warnings] == []
+    told = [f"{event['involvedObject']['name']}: {event.get('message')}" for event in warnings]
+    # Of itself, where a busy machine gives the kubelet no answer of the apiserver's within a second; it asks again.
+    assert [line for line in told if not line.endswith("cache: timed out waiting for the condition")] == []
 
 
 @pytest.mark.usefixtures("first_answer")

@@ -190,8 +190,8 @@ def test_tiers_are_as_if_there_had_been_one_influxdb(move: Move) -> None:
             (move.windows(BUCKET, "used_percent", REDUCED.format(fn=fn)), move.windows(TIER, field))
             for fn, field in (("mean", "used_percent"), ("count", "used_percent_count"), ("max", "used_percent_max"))
         ]
-        assert all(len(points) > 5 for points, _ in pairs)
-        return all(tier == pytest.approx(points, rel=1e-12) for points, tier in pairs)
+        # More of them are made as time goes on.
+        return all(len(points) > 5 and tier == pytest.approx(points, rel=1e-12) for points, tier in pairs)
 
     eventually(same)
 

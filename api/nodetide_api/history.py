@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,7 +101,7 @@ def _reads(fields: Sequence[Field], agg: str) -> tuple[Read, ...]:
 
 
 def history_answer(plan: Plan, metric: str, agg: str, found: Mapping[Aggregate, Sequence[Column]]) -> dict[str, Any]:
-    """A `models.History` as plain data; values that are not finite become null."""
+    """A `models.History` as plain data; of values that are not finite JSON makes null."""
     fields = CATALOGUE[plan.measurement].by_name
     pairs = [(aggregate, column) for aggregate, columns in found.items() for column in columns]
     return {
@@ -113,7 +112,7 @@ def history_answer(plan: Plan, metric: str, agg: str, found: Mapping[Aggregate, 
         "aggregate": agg,
         "tier": plan.choice.tier.name,
         "series": [
-            series_head(column, fields[column.field], aggregate) | {"t": list(column.t), "v": _finite(column.v)}
+            series_head(column, fields[column.field], aggregate) | {"t": list(column.t), "v": list(column.v)}
             for aggregate, column in sorted(pairs, key=lambda pair: (pair[1].key, pair[1].field))
         ],
     }
@@ -130,9 +129,3 @@ def series_head(column: Column, field: Field, aggregate: Aggregate) -> dict[str,
         "kind": field.kind.value,
         "unit": unit_of(field, aggregate),
     }
-
-
-def _finite(values: Sequence[float]) -> list[float | None]:
-    if all(map(math.isfinite, values)):
-        return [*values]
-    return [value if math.isfinite(value) else None for value in values]

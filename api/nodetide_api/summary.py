@@ -97,9 +97,11 @@ def summary_answer(plan: Plan, metric: str, found: Mapping[Aggregate, Sequence[C
 def _numbers(column: Column, low: Sequence[float], high: Sequence[float], last: Sequence[float]) -> dict[str, float]:
     """The eight numbers, or nothing where there is no finite value."""
     values, weights = column.v, column.n
-    if not all(map(math.isfinite, values)):
+    total = sum(values)
+    if not math.isfinite(total):  # nearly always all are, and so is their sum
         finite = [*map(math.isfinite, values)]
         values, weights = [*compress(values, finite)], [*compress(weights, finite)]
+        total = sum(values)
     # Of samples themselves, all four are the same.
     low, high, last = (values if each is column.v else [*filter(math.isfinite, each)] for each in (low, high, last))
     if not (values and low and high and last):
@@ -108,9 +110,9 @@ def _numbers(column: Column, low: Sequence[float], high: Sequence[float], last: 
     weight = sum(weights)
     rates = CATALOGUE[column.key.measurement].by_name[column.field].kind is Kind.COUNTER
     return {
-        "min": min(low),
-        "max": max(high),
-        "mean": sum(map(mul, values, weights)) / weight,
+        "min": ordered[0] if low is values else min(low),
+        "max": ordered[-1] if high is values else max(high),
+        "mean": (total if weights.count(1) == len(values) else sum(map(mul, values, weights))) / weight,
         "p50": percentile(ordered, 50),
         "p95": percentile(ordered, 95),
         "p99": percentile(ordered, 99),

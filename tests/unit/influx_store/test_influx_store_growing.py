@@ -156,7 +156,7 @@ def test_counters_grow_as_by_all_of_their_samples(
     asked = query(step=step)
 
     def made(times: Sequence[int], values: Sequence[float]) -> Any:
-        t, v, n = steps.counter_samples(times, values, start=START, step=step, gap=gap, aggregate=aggregate)
+        t, v, n = steps.CounterSteps(start=START, step=step, gap=gap).make(times, values, aggregate)
         return (list(t), list(v), list(n)) if t else None
 
     wanted = {}

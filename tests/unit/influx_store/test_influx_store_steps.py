@@ -44,12 +44,12 @@ def test_counters_from_samples(samples: dict[int, int], step: int, gap: int, sta
         if at >= start:
             groups.setdefault(align_down(at, step), []).append(rollup)
     expected = {at: merge_counters(parts) for at, parts in groups.items()}
-    known = {"start": start, "step": step, "gap": gap}
-    increase = table(steps.counter_samples(times, values, aggregate=Aggregate.INCREASE, **known))
+    counters = steps.CounterSteps(start=start, step=step, gap=gap)
+    increase = table(counters.make(times, values, Aggregate.INCREASE))
     assert increase == {at: (w.increase, w.seconds) for at, w in expected.items()}
-    last = table(steps.counter_samples(times, values, aggregate=Aggregate.LAST, **known))
+    last = table(counters.make(times, values, Aggregate.LAST))
     assert last == {at: (w.last, w.seconds) for at, w in expected.items()}
-    rate = table(steps.counter_samples(times, values, aggregate=Aggregate.RATE, **known))
+    rate = table(counters.make(times, values, Aggregate.RATE))
     assert rate == {at: (w.increase / w.seconds, w.seconds) for at, w in expected.items() if w.seconds}
 
 
@@ -66,7 +66,7 @@ def test_gauges_from_a_few_samples(samples: dict[int, float], step: int) -> None
 
 
 def test_a_missing_value_is_no_sample() -> None:
-    made = steps.counter_samples((1, 2, 3), (5, None, 9), start=0, step=10, gap=60, aggregate=Aggregate.INCREASE)
+    made = steps.CounterSteps(start=0, step=10, gap=60).make((1, 2, 3), (5, None, 9), Aggregate.INCREASE)
     assert table(made) == {0: (4, 2)}
     assert table(steps.gauge_samples((1, 2), (None, 2.0), Aggregate.LAST)) == {2: (2.0, 1)}
     assert table(steps.gauge_steps((0, 10), (None, 2.0), (0, 4))) == {10: (2.0, 4)}

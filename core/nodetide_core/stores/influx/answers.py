@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from nodetide_core.errors import StoreUnavailable
+from nodetide_core.errors import StoreError, StoreUnavailable
 from nodetide_core.points import SeriesKey
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.documents import Documents
@@ -55,10 +55,13 @@ def ask(caller: Caller, request: Request, *, doing: str) -> list[list[Rows]]:
     if not request.text:
         return []
     reply = _send(caller, request, _JSON, doing)
-    return [
+    results = _Results(doing)
+    found = [
         [Rows(_key(series), series["columns"], series.get("values", ())) for series in result.get("series", ())]
-        for result in _results(_documents(lambda: [json.loads(reply.body)], doing), doing)
+        for result in results.of(_document(reply.body, doing))
     ]
+    results.end()
+    return found
 
 
 def ask_columns(caller: Caller, request: Request, *, doing: str, many: bool = True) -> list[Columns]:
@@ -71,22 +74,53 @@ def ask_columns(caller: Caller, request: Request, *, doing: str, many: bool = Tr
     Raises:
         StoreUnavailable, StoreRejected: as `ask` does.
     """
-    parts = Documents()
+    gathered = _Gathered(doing)
+    parts = Documents(gathered.add)
     reply = _send(caller, request, _MSGPACK, doing, parts) if many else _send(caller, request, _JSON, doing)
-    packed = reply.headers.get("content-type") == _MSGPACK
-    documents = _documents(parts.whole if packed else lambda: [*map(json.loads, reply.body.splitlines())], doing)
-    found: list[Columns] = []
-    goes_on = False
-    for result in _results(documents, doing):
-        for series in result.get("series", ()):
-            columns = [*map(list, zip(*series.get("values", ()), strict=True))]
-            if goes_on:
-                for column, more in zip(found[-1].values, columns, strict=True):
-                    column.extend(more)
-            elif columns:
-                found.append(Columns(_key(series), columns))
-            goes_on = series.get("partial", False)
-    return found
+    if reply.headers.get("content-type") == _MSGPACK:
+        try:
+            parts.end()
+        except ValueError as error:
+            raise _broken(doing) from error
+    else:
+        gathered = _Gathered(doing)
+        for line in reply.body.splitlines():
+            gathered.add(_document(line, doing))
+    return gathered.end()
+
+
+class _Gathered:
+    """The series of an answer, gathered from its documents as they come; what is wrong is told at the end."""
+
+    def __init__(self, doing: str) -> None:
+        self._results = _Results(doing)
+        self._found: list[Columns] = []
+        self._goes_on = False
+        self._error: StoreError | None = None
+
+    def add(self, document: Any) -> None:
+        if self._error is None:
+            try:
+                for result in self._results.of(document):
+                    for series in result.get("series", ()):
+                        self._add(series)
+            except StoreError as error:
+                self._error = error
+
+    def end(self) -> list[Columns]:
+        if self._error is not None:
+            raise self._error
+        self._results.end()
+        return self._found
+
+    def _add(self, series: dict[str, Any]) -> None:
+        columns = [*map(list, zip(*series.get("values", ()), strict=True))]
+        if self._goes_on:
+            for column, more in zip(self._found[-1].values, columns, strict=True):
+                column.extend(more)
+        elif columns:
+            self._found.append(Columns(_key(series), columns))
+        self._goes_on = series.get("partial", False)
 
 
 def _send(caller: Caller, request: Request, accept: str, doing: str, parts: Documents | None = None) -> Reply:
@@ -96,33 +130,51 @@ def _send(caller: Caller, request: Request, accept: str, doing: str, parts: Docu
     return caller.send("POST", path, request.body(), headers, doing=doing, heard=heard)
 
 
-def _documents(read: Callable[[], list[Any]], doing: str) -> list[dict[str, Any]]:
-    try:
-        found = read()
-        if not found or not all(isinstance(document, dict) for document in found):
-            raise ValueError("it is none of InfluxDB's")
-    except ValueError as error:
-        raise StoreUnavailable(f"{doing}: the answer broke off") from error
-    return found
-
-
-def _results(documents: list[dict[str, Any]], doing: str) -> list[dict[str, Any]]:
+class _Results:
     """Those of all statements, one after the other.
 
     Errors come inside a 200, too: for the whole, for a statement, or late, as a series was read.
     """
-    found: list[dict[str, Any]] = []
-    for document in documents:
-        results = document.get("results", ())
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._some = False
+        #: The statement of a result that is partial: it goes on in the next one.
+        self._open: int | None = None
+
+    def of(self, document: Any) -> Sequence[dict[str, Any]]:
+        if not isinstance(document, dict):
+            raise _broken(self._doing)
+        results: Sequence[dict[str, Any]] = document.get("results", ())
         for part in (document, *results):
             if "error" in part:
-                raise in_answer(str(part["error"]), doing)
-        found += results
-    # What is partial goes on in the next one of the same statement.
-    for result, following in zip(found, [*found[1:], {}], strict=False):
-        if result.get("partial") and result.get("statement_id") != following.get("statement_id", -1):
-            raise StoreUnavailable(f"{doing}: the answer is not whole")
-    return found
+                raise in_answer(str(part["error"]), self._doing)
+        for result in results:
+            if self._open not in (None, result.get("statement_id")):
+                raise self._partial()
+            self._open = result.get("statement_id", -1) if result.get("partial") else None
+        self._some = True
+        return results
+
+    def end(self) -> None:
+        if not self._some:
+            raise _broken(self._doing)
+        if self._open is not None:
+            raise self._partial()
+
+    def _partial(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self._doing}: the answer is not whole")
+
+
+def _document(body: bytes, doing: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise _broken(doing) from error
+
+
+def _broken(doing: str) -> StoreUnavailable:
+    return StoreUnavailable(f"{doing}: the answer broke off")
 
 
 def _key(series: dict[str, Any]) -> SeriesKey:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgpack import Unpacker
@@ -13,11 +14,15 @@ _FIRST = 12_000
 
 
 class Documents:
-    """Each is what `json.loads` gives of the same in JSON, but for tuples in place of lists."""
+    """Each is what `json.loads` gives of the same in JSON, but for tuples in place of lists.
 
-    def __init__(self) -> None:
+    Args:
+        take: called with each as soon as it is whole.
+    """
+
+    def __init__(self, take: Callable[[Any], None]) -> None:
+        self._take = take
         self._unpacker = Unpacker(use_list=False, unicode_errors="replace", max_buffer_size=0)
-        self._found: list[Any] = []
         self._fed = self._read = 0
         self._worth = _FIRST
         self._failure: ValueError | None = None
@@ -31,8 +36,8 @@ class Documents:
             self._worth = (self._fed - self._read) * 3 // 2
             self._unpack()
 
-    def whole(self) -> list[Any]:
-        """All of them.
+    def end(self) -> None:
+        """Nothing comes any more.
 
         Raises:
             ValueError: the last breaks off, or one is no MessagePack.
@@ -42,14 +47,13 @@ class Documents:
             raise self._failure
         if self._read < self._fed:
             raise ValueError("it breaks off")
-        return self._found
 
     def _unpack(self) -> None:
         if self._failure is not None:
             return
         try:
             for document in self._unpacker:
-                self._found.append(document)
+                self._take(document)
                 end = self._unpacker.tell()
                 # The next one will be about as long.
                 self._read, self._worth = end, end - self._read

@@ -9,15 +9,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, pairwise
 from operator import lt, sub, truediv
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from nodetide_core.rollup import CounterRollup, merge_counters
 from nodetide_core.store import Aggregate
 from nodetide_core.tiers import align_down
 
 __all__ = [
+    "CounterSteps",
     "Steps",
-    "counter_samples",
     "counter_windows",
     "gauge_samples",
     "gauge_steps",
@@ -88,39 +88,84 @@ def gauge_steps(times: Sequence[int], values: Sequence[Any], counts: Sequence[An
     return times, values, counts
 
 
-def counter_samples(
-    times: Sequence[int], values: Sequence[Any], *, start: int, step: int, gap: int, aggregate: Aggregate
-) -> Steps:
-    """Steps from the samples; those before ``start`` are there for the first growth only."""
-    times, values = present(times, values)
-    first = bisect_left(times, start)
-    before = max(0, first - 1)
-    starts, ends = [], [before]
-    for at, _, end in _steps_of(times[first:], step):
+class CounterSteps:
+    """Steps of counters from their samples.
+
+    The fields of a series mostly have the same times, which are then looked at once.
+
+    Args:
+        start: samples before it are there for the first growth only.
+        gap: seconds between two samples over which growth is not counted.
+    """
+
+    def __init__(self, *, start: int, step: int, gap: int) -> None:
+        self._start = start
+        self._step = step
+        self._gap = gap
+        self._frame: _Frame | None = None
+
+    def make(self, times: Sequence[int], values: Sequence[Any], aggregate: Aggregate) -> Steps:
+        times, values = present(times, values)
+        if self._frame is None or self._frame.times is not times:
+            self._frame = _frame(times, self._start, self._step, self._gap)
+        _, first, starts, ends, seconds, gaps = self._frame
+        if not starts:
+            return _NONE
+        lasts = [values[end] for end in ends]
+        increases = [*map(sub, lasts[1:], lasts)]
+        # Nearly always the last samples of the steps tell it all.
+        broken = {bisect_left(ends, at, 1) - 1 for at in (*gaps, *_resets(values, first))}
+        if broken:
+            seconds = [*seconds]
+            for index in broken:
+                part = slice(ends[index], ends[index + 1] + 1)
+                increases[index], seconds[index] = growth(times[part], values[part], self._gap)
+        if aggregate is Aggregate.LAST:
+            return starts, lasts[1:], seconds
+        if aggregate is Aggregate.INCREASE:
+            return starts, increases, seconds
+        if not all(seconds):
+            starts, increases, seconds = ([*compress(column, seconds)] for column in (starts, increases, seconds))
+        return starts, [*map(truediv, increases, seconds)], seconds
+
+
+class _Frame(NamedTuple):
+    """What the times of samples tell of their steps.
+
+    Attributes:
+        first: the sample at which the first growth starts.
+        ends: it, and the last sample of each step.
+        seconds: of each step, from the last sample of the one before.
+        gaps: samples that come too long after the one before.
+    """
+
+    times: Sequence[int]
+    first: int
+    starts: Sequence[int]
+    ends: Sequence[int]
+    seconds: Sequence[int]
+    gaps: Sequence[int]
+
+
+def _frame(times: Sequence[int], start: int, step: int, gap: int) -> _Frame:
+    begin = bisect_left(times, start)
+    first = max(0, begin - 1)
+    starts, ends = [], [first]
+    for at, _, end in _steps_of(times[begin:], step):
         starts.append(at)
-        ends.append(first + end - 1)
-    if not starts:
-        return _NONE
-    lasts, thens = [values[end] for end in ends], [times[end] for end in ends]
-    increases, seconds = [*map(sub, lasts[1:], lasts)], [*map(sub, thens[1:], thens)]
-    # Nearly always the last samples of the steps tell it all.
-    for index in {bisect_left(ends, broken, 1) - 1 for broken in _breaks(times, values, before, gap)}:
-        part = slice(ends[index], ends[index + 1] + 1)
-        increases[index], seconds[index] = growth(times[part], values[part], gap)
-    if aggregate is Aggregate.LAST:
-        return starts, lasts[1:], seconds
-    if aggregate is Aggregate.INCREASE:
-        return starts, increases, seconds
-    if not all(seconds):
-        starts, increases, seconds = ([*compress(column, seconds)] for column in (starts, increases, seconds))
-    return starts, [*map(truediv, increases, seconds)], seconds
+        ends.append(begin + end - 1)
+    thens = [times[end] for end in ends] if starts else []
+    gaps: Sequence[int] = ()
+    if starts and not _near(times[first:], gap):
+        gaps = [at for at in range(first + 1, len(times)) if times[at] - times[at - 1] > gap]
+    return _Frame(times, first, starts, ends, [*map(sub, thens[1:], thens)], gaps)
 
 
-def _breaks(times: Sequence[int], values: Sequence[float], first: int, gap: int) -> Iterator[int]:
-    """The samples after ``first`` that do not simply grow from the one before: after a reset, and after a gap."""
-    yield from compress(range(first + 1, len(times)), map(lt, values[first + 1 :], values[first:]))
-    if not _near(times[first:], gap):
-        yield from (at for at in range(first + 1, len(times)) if times[at] - times[at - 1] > gap)
+def _resets(values: Sequence[float], first: int) -> Iterator[int]:
+    """The samples after ``first`` that are below the one before."""
+    grown = [*values[first:]]
+    if grown != sorted(grown):  # in order it is soon told
+        yield from compress(range(first + 1, len(values)), map(lt, grown[1:], grown))
 
 
 def growth(times: Sequence[int], values: Sequence[float], gap: int) -> tuple[float, int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from xdist.scheduler import LoadFileScheduling
 import realparts
 
 _ON_A_NODE = "tests/cluster/"
+#: Seconds that only what hangs takes.
+_REAL = 600
+_LOOKS = 20
 #: Those of them that go to a second real node, so that neither has much more to do than the other.
-_ON_ANOTHER = tuple(f"{_ON_A_NODE}test_chart_{what}.py" for what in ("fleet", "life", "moved"))
+_ON_ANOTHER = tuple(f"{_ON_A_NODE}test_chart_{what}.py" for what in ("fleet", "life"))
 
 
 class _ByFile(LoadFileScheduling):
@@ -31,6 +35,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | No
     return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where real programs take part, a busy machine may be slow at everything: less than `_REAL` is no time for a test
+    and for what others have it set up."""
+    for item in items:
+        if item.nodeid.startswith((_ON_A_NODE, "tests/integration/")):
+            told = item.get_closest_marker("timeout")
+            if told is None or told.args[0] < _REAL:
+                item.add_marker(pytest.mark.timeout(_REAL), append=False)
+
+
 @pytest.fixture(scope="session")
 def needs_parts() -> Callable[..., None]:
     """Call with the names of real parts: where one is missing, the test skips; in CI (CI=true) it fails, but for
@@ -46,3 +61,20 @@ def needs_parts() -> Callable[..., None]:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture
+def lasting() -> Callable[[Callable[[], Mapping[str, str]]], Mapping[str, str]]:
+    """``lasting(compare)``: of what is wrong, by its name, that which is so at every look. While one compares two
+    readings of this machine, others mount, connect, fork and take memory; what is wrong is so whatever they do."""
+
+    def look(compare: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
+        wrong = compare()
+        for _ in range(_LOOKS):
+            if not wrong:
+                break
+            time.sleep(0.2)
+            wrong = {name: said for name, said in compare().items() if name in wrong}
+        return wrong
+
+    return look

@@ -185,7 +185,7 @@ class AlertAnswer(_Answer):
 
 
 class Alerts(_Answer):
-    evaluated: bool = Field(description="Whether there is a sign that anybody evaluates alerts.")
+    evaluated: bool = Field(description="Whether anybody has evaluated alerts lately.")
     firing: int = Field(description="How many fire, of those that match, listed or not.")
     pending: int
     alerts: list[AlertAnswer]

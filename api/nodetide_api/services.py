@@ -14,6 +14,7 @@ from nodetide_api.live import Live
 from nodetide_api.plan import Plan, Read, queries, require_size
 from nodetide_api.telemetry import Telemetry
 from nodetide_api.together import together
+from nodetide_core.alerts.machines import SAVE_AGAIN
 from nodetide_core.alerts.model import AlertKey
 from nodetide_core.alerts.ports import AlertRecord
 from nodetide_core.frames import merge_columns
@@ -23,6 +24,8 @@ __all__ = ["Check", "Services"]
 
 T = TypeVar("T")
 
+#: Seconds within which whoever evaluates alerts has said so, and been away for a while.
+_LATELY = 3 * SAVE_AGAIN
 #: A part's own word on its health: ``ok``, or what is wrong.
 Check = Callable[[], str]
 
@@ -75,6 +78,11 @@ class Services:
     async def alerts(self, stream: Stream) -> Mapping[AlertKey, AlertRecord]:
         """Every alert of the stream that is remembered, whatever its state."""
         return await self.ask(("alerts", stream), lambda: self.store.alerts(stream.bucket))
+
+    async def evaluated(self, stream: Stream) -> bool:
+        """Whether the store says that alerts of the stream were evaluated lately."""
+        at = await self.ask(("evaluated", stream), lambda: self.store.evaluated(stream.bucket))
+        return self.clock() - at < _LATELY
 
     async def carry_out(self, plan: Plan) -> dict[Aggregate, list[Column]]:
         """Every read of a plan.

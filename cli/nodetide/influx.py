@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from nodetide_core.errors import ConfigError
 from nodetide_core.settings import Loaded
 from nodetide_core.stores.influx.config import StoreConfig
-from nodetide_core.stores.influx.token import token_file
+from nodetide_core.stores.influx.token import TokenSource, token_file
 
 if TYPE_CHECKING:
     from nodetide_collector.sinks.influx.sink import InfluxSink
 
-__all__ = ["influx_sink", "store_config"]
+__all__ = ["flux_token", "influx_sink", "store_config"]
 
 
 def store_config(loaded: Loaded) -> StoreConfig:
@@ -33,6 +33,14 @@ def store_config(loaded: Loaded) -> StoreConfig:
     if token is None:
         raise ConfigError("INFLUXDB_TOKEN", f"is needed for {url}; or name its file in INFLUXDB_TOKEN_FILE")
     return StoreConfig(url, org, lambda: token, ca_file=settings.influxdb_ca_file)
+
+
+def flux_token(loaded: Loaded) -> TokenSource | None:
+    """What the queries of alerts run with; None where nobody has said it."""
+    file, token = loaded.files.get("NODETIDE_FLUX_TOKEN"), loaded.settings.flux_token
+    if file is not None:
+        return token_file(file)
+    return None if token is None else lambda: token
 
 
 def influx_sink(loaded: Loaded) -> InfluxSink:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from nodetide.checks import OWNER, LocalChecks
 from nodetide_collector.policies import PolicySource
@@ -12,6 +13,8 @@ from nodetide_core.errors import LossRefused, StoreError
 from nodetide_core.policy import ALLOW_DATA_LOSS, Policy
 from nodetide_core.stores.influx.authorizations import TokenVault, keep_tokens
 from nodetide_core.stores.influx.control import Control
+from nodetide_core.stores.influx.planning import Observed
+from nodetide_core.stores.influx.query_tokens import ReaderTokens
 from nodetide_core.stores.influx.store import InfluxStore
 from nodetide_core.stores.influx.tokens import grants_for
 from nodetide_core.stores.upkeep import Upkeep
@@ -30,6 +33,8 @@ class Keeper:
         vault: where tokens for collectors and the API are kept; None makes none.
         on_policies: told the policies when they change, after their buckets were made.
         checks: keeps the alerts that InfluxDB evaluates itself; None keeps none.
+        readers: tokens for the queries of alerts; None makes none, and leaves those that there are.
+        own_readers: whether policies are given such a token each; else those that there are are ended.
         clock: Unix seconds.
     """
 
@@ -42,10 +47,14 @@ class Keeper:
         *,
         on_policies: Callable[[Sequence[Policy]], None] = lambda _: None,
         checks: LocalChecks | None = None,
+        readers: ReaderTokens | None = None,
+        own_readers: bool = True,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._checks = checks
+        self._readers = readers
+        self._own_readers = own_readers
         self._source = source
         self._store = store
         self._control = control
@@ -103,6 +112,8 @@ class Keeper:
         if self._vault is not None:
             vault = self._vault
             self._try("tokens", lambda: self._tokens(vault))
+        if self._readers is not None:
+            self._keep_readers(self._readers)
 
     def _ensure(self, policy: Policy) -> None:
         try:
@@ -120,6 +131,14 @@ class Keeper:
         grants = grants_for([policy.stream for policy in self._policies or ()], self._control.observe())
         for done in keep_tokens(self._control, vault, OWNER, grants, int(self._clock())):
             _log.info("%s", done)
+
+    def _keep_readers(self, readers: ReaderTokens) -> None:
+        asking = [policy.stream for policy in self._policies or () if policy.asks_flux and self._own_readers]
+        # The alerts that have none tell of it; where it never works, there is nothing to hurry for.
+        with suppress(StoreError):
+            observed = Observed(self._control.buckets(), ()) if asking else Observed({}, ())
+            for done in readers.renew(self._control, OWNER, asking, observed, int(self._clock())):
+                _log.info("%s", done)
 
     def _try(self, what: str, action: Callable[[], None]) -> None:
         try:

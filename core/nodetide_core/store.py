@@ -224,6 +224,11 @@ class StoreReader(Protocol):
         """What is remembered of alerts that are pending, fire or ended a moment ago; see
         `nodetide_core.alerts.ports.AlertMemory`."""
 
+    async def evaluated(self, bucket: str) -> int:
+        """When it was last remembered that alerts of a stream are evaluated, which is done every
+        `nodetide_core.alerts.machines.SAVE_AGAIN` seconds at least; Unix seconds, 0 where it never was.  Where nobody
+        but this process can evaluate them, what was before it is forgotten."""
+
     async def ready(self) -> None:
         """Do a real read.
 

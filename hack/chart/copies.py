@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,13 +35,19 @@ def render() -> dict[str, str]:
 
 
 def _alerts() -> str:
-    return _dumped(yaml.safe_load(_ALERTS.read_text())["spec"]["alerts"])
+    """The chart puts an address in place of the word."""
+    return _movable(_dumped(yaml.safe_load(_ALERTS.read_text())["spec"]["alerts"]))
 
 
 def _rules() -> str:
-    """The same alerts, as Prometheus evaluates them. The chart puts names in place of the two words."""
+    """The same alerts, as Prometheus evaluates them. The chart puts names in place of the other two words."""
     (policy,) = load_policies(_ALERTS)
-    return _dumped({"groups": policy_rules(replace(policy, name="POLICY", namespace="NAMESPACE")).groups})
+    return _movable(_dumped({"groups": policy_rules(replace(policy, name="POLICY", namespace="NAMESPACE")).groups}))
+
+
+def _movable(text: str) -> str:
+    """With a word in place of where runbooks are."""
+    return re.sub(r"runbook_url: \S+/(?=\w+\.md)", "runbook_url: RUNBOOKS/", text)
 
 
 def _dumped(content: object) -> str:

@@ -68,6 +68,8 @@ _KINDS: tuple[tuple[str, Schema], ...] = (
     ("maxBytes", _SIZE), ("sizeLimit", _SIZE), ("persistence.size", _SIZE),
     ("spool.hostPath", {"type": "string", "pattern": "^(/.+)?$"}),
     ("url", _MAYBE_URL),
+    # Put into YAML and into templates of Prometheus as it is.
+    ("runbooks", {"type": "string", "pattern": r"""^https?://[^\s"'`{}\[\]<>|\\^#]+$"""}),
     ("defaultPolicy.name", {"type": "string", "pattern": f"^{_NAME}$"}),
     ("serviceAccount.name", _MAYBE_NAME), ("existingSecret", _MAYBE_NAME), ("caSecret", _MAYBE_NAME),
     ("nameOverride", _MAYBE_NAME), ("fullnameOverride", _MAYBE_NAME), ("storageClass", _MAYBE_NAME),
@@ -75,7 +77,11 @@ _KINDS: tuple[tuple[str, Schema], ...] = (
     ("tokenKey", _SECRET_KEY), ("passwordKey", _SECRET_KEY), ("caKey", _SECRET_KEY),
     ("image.registry", {"type": "string"}), ("image.tag", {"type": "string"}), ("clusterName", {"type": "string"}),
     ("image.repository", _TEXT), ("influxdb.org", _TEXT), ("influxdb.bucket", _TEXT), ("username", _TEXT),
-    ("podDisruptionBudget.maxUnavailable", {"type": ["integer", "string"], "pattern": "^[0-9]+%$", "minimum": 0}),
+    ("podDisruptionBudget.maxUnavailable", {
+        "type": ["integer", "string"],
+        "pattern": "^([1-9][0-9]?|100)%$",
+        "minimum": 1,
+    }),
     ("replicas", _COUNT), ("minReplicas", _SOME), ("maxReplicas", _SOME),
     ("targetCPUUtilizationPercentage", _SOME), ("jobTtlSeconds", _COUNT), ("waitSeconds", _COUNT),
     ("terminationGracePeriodSeconds", _COUNT), ("timeoutSeconds", _SOME),

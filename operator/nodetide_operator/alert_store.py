@@ -51,8 +51,8 @@ class Outages:
     async def last_seen(self, bucket: str, measurement: str, field: str | None, since: int) -> Mapping[Tags, int]:
         return await self._noting(lambda: self._store.last_seen(bucket, measurement, field, since))
 
-    async def flux(self, text: str) -> Sequence[Reading]:
-        return await self._noting(lambda: self._store.flux(text))
+    async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
+        return await self._noting(lambda: self._store.flux(bucket, text))
 
     def remembered(self, bucket: str) -> Remembered:
         with self._noted():

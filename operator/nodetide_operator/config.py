@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nodetide_core.stores.influx.config import StoreConfig
+from nodetide_core.stores.influx.token import TokenSource
 
 __all__ = ["OperatorConfig"]
 
@@ -19,6 +20,7 @@ class OperatorConfig:
         cluster: the cluster's name, which keeps clusters that share an organization apart.
         settings_map: name of the ConfigMap that collectors read.
         token_prefix: of the names of the Secrets with tokens: ``PREFIX-collector`` and ``PREFIX-api``.
+        flux_token: that queries of alerts run with; None: for each policy one is made that may read its buckets alone.
         listen: host and port of ``/metrics``, ``/liveness`` and ``/readiness``.
         settle: seconds that changes are gathered before they are reconciled together.
         resync: seconds between two looks at everything, for what was changed by hand.
@@ -33,6 +35,7 @@ class OperatorConfig:
     cluster: str = ""
     settings_map: str = "nodetide-node-settings"
     token_prefix: str = "nodetide-token"  # noqa: S105 - a name
+    flux_token: TokenSource | None = None
     listen: tuple[str, int] = ("0.0.0.0", 8080)  # noqa: S104 - a pod's
     settle: float = 0.2
     resync: float = 60.0

@@ -22,6 +22,7 @@ from nodetide_core.stores.influx.planning import (
     streams_of,
     sweep,
 )
+from nodetide_core.stores.influx.query_tokens import ReaderTokens
 from nodetide_core.stores.influx.tokens import grants_for
 from nodetide_operator.judging import Judged
 from nodetide_operator.outcomes import Outcome, SeenPart
@@ -122,6 +123,19 @@ class Influx:
         """
         grants = grants_for([*streams, *self._unknown], self._observed)
         return keep_tokens(self._control, vault, self._owner, grants, now)
+
+    def readers(self, tokens: ReaderTokens, streams: Iterable[Stream], now: int) -> Sequence[str]:
+        """Keep the tokens that queries of these streams' alerts run with, and of those that had one, and of which
+        nothing better is known now: their alerts go on.
+
+        Returns:
+            What was done, for people.
+
+        Raises:
+            StoreError
+        """
+        before = [stream for stream in self._unknown if tokens.held(stream.bucket) is not None]
+        return tokens.renew(self._control, self._owner, [*streams, *before], self._observed, now)
 
     def _look(self) -> Observed:
         # Many new policies are many turns, and all that is there is thousands of objects, tasks with their texts.

@@ -11,6 +11,7 @@ from typing import Any
 from nodetide_core.errors import StoreError
 from nodetide_core.policy.nodes import kept_policies
 from nodetide_core.stores.influx.authorizations import TokenVault
+from nodetide_core.stores.influx.query_tokens import ReaderTokens
 from nodetide_operator.alert_news import AlertsNews
 from nodetide_operator.alerting import Charge
 from nodetide_operator.apiserver import ClusterError
@@ -64,6 +65,7 @@ class Reconciler:
     """Belongs to one thread.
 
     Args:
+        readers: tokens that queries of alerts run with; None makes none.
         checks: keeps the alerts that InfluxDB evaluates; None keeps none.
         clock: Unix seconds.
     """
@@ -79,12 +81,14 @@ class Reconciler:
         knowledge: Knowledge,
         charge: Shared[Charge],
         alerts: Shared[Mapping[Key, AlertsNews]],
+        readers: ReaderTokens | None = None,
         checks: Checks | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._cluster = cluster
         self._influx = influx
+        self._readers = readers
         self._checks = checks
         self._vault = vault
         self._world = world
@@ -118,11 +122,12 @@ class Reconciler:
         # A token for each state in between would be one too many.
         shared = [] if left else self._tokens(judged, outcomes)
         shared += self._settings(judged, world)
+        unread = self._keep_readers(judged, outcomes)
         self._charge.put(_charge(judged, left, world))
         told = self._teller.tell(
             {key: item for key, item in judged.items() if key not in left}, outcomes, world.nodes, "; ".join(shared)
         )
-        problems = [*self._unlisted.values(), *shared, self._influx.problem, *told.problems]
+        problems = [*self._unlisted.values(), *shared, unread, self._influx.problem, *told.problems]
         problems += [self._checks.problem] if self._checks is not None else []
         problems += sorted({outcome.unreachable for outcome in outcomes.values()})
         ready = dict.fromkeys(left, False) | told.ready
@@ -147,6 +152,21 @@ class Reconciler:
         except (StoreError, ClusterError) as error:
             return [f"tokens: {error}"]
         return []
+
+    def _keep_readers(self, judged: Mapping[Key, Judged], outcomes: Mapping[Key, Outcome]) -> str:
+        """Before the alerts are evaluated that need them; why not, where it fails, which those alerts tell of, too."""
+        if self._readers is None or (outcomes and all(outcome.unreachable for outcome in outcomes.values())):
+            return ""
+        asking = [item for item in judged.values() if item.good and item.policy and item.policy.asks_flux]
+        # Where one token is given for all, those that were made before are ended.
+        asking = asking if self._config.flux_token is None else []
+        streams = [item.stream for item in asking if item.stream is not None]
+        try:
+            for done in self._influx.readers(self._readers, streams, int(self._clock())):
+                _log.info("%s", done)
+        except StoreError as error:
+            return f"tokens for queries of alerts: {error}"
+        return ""
 
     def _settings(self, judged: Mapping[Key, Judged], world: Snapshot) -> list[str]:
         policies = [(item.policy, item.object.spec) for item in judged.values() if item.good and item.policy]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from nodetide_core.stores.influx.caller import connect as connect_influx
 from nodetide_core.stores.influx.checks.keeping import ChecksKeeper
 from nodetide_core.stores.influx.control import Control
+from nodetide_core.stores.influx.query_tokens import GivenToken, ReaderTokens
 from nodetide_core.stores.influx.store import InfluxStore
 from nodetide_operator.alert_news import AlertsNews
 from nodetide_operator.alerting import Alerting, Charge
@@ -62,7 +63,9 @@ class Operator:
         news: Shared[Mapping[Key, AlertsNews]] = Shared({}, self._reconcile.wake)
         self._world = World(self._reconcile.wake)
         self._caller = connect_influx(config.influx, config.influx.timeout)
-        self._store = InfluxStore(config.influx, owner=config.owner)
+        readers = ReaderTokens(self._reconcile.wake)
+        tokens = readers if config.flux_token is None else GivenToken(config.flux_token)
+        self._store = InfluxStore(config.influx, owner=config.owner, flux_tokens=tokens)
         cluster = Cluster(connect(), config.namespace)
         secrets = ReceiverSecrets(cluster)
         control = Control(self._caller, config.influx.org)
@@ -75,6 +78,7 @@ class Operator:
             knowledge=self._knowledge,
             charge=charge,
             alerts=news,
+            readers=readers,
             checks=Checks(ChecksKeeper(self._caller, control.organization), config.owner, config.watches, secrets),
         )
         self._alerting = Alerting(self._store, secrets, charge, news, cluster=config.cluster)

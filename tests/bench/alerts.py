@@ -51,7 +51,7 @@ class _Source:
     async def last_seen(self, bucket: str, measurement: str, field: str | None, since: int) -> Mapping[Tags, int]:
         return {}
 
-    async def flux(self, text: str) -> Sequence[Reading]:
+    async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
         return []
 
     def remembered(self, bucket: str) -> Remembered:

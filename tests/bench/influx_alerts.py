@@ -130,8 +130,8 @@ class _Shared:
     async def last_seen(self, bucket: str, measurement: str, field: str | None, since: int) -> Mapping[Tags, int]:
         return await self._store.last_seen(_real(bucket), measurement, field, since)
 
-    async def flux(self, text: str) -> Sequence[Reading]:
-        return await self._store.flux(text)
+    async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
+        return await self._store.flux(bucket, text)
 
     def remembered(self, bucket: str) -> Remembered:
         self._store.remembered(_real(bucket))

@@ -41,7 +41,7 @@ class Release:
     def helm(self, *arguments: str) -> str:
         """What Helm prints. Raises HelmFailed."""
         argv = [str(program("helm")), *arguments]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=self._env, timeout=300)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=self._env, timeout=900)
         if done.returncode != 0:
             raise HelmFailed(done.stdout + done.stderr)
         return done.stdout
@@ -91,6 +91,11 @@ class Release:
             raise LookupError(f"pods of {component}: {addresses}")
         return Client(f"http://{addresses[0]}:{port}", headers)
 
+    def evict(self, pod: str) -> None:
+        """As `kubectl drain` does, which asks again where a PodDisruptionBudget forbids it for now."""
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": NAME}}
+        eventually(lambda: self.node.plane.call("POST", f"/api/v1/namespaces/{NAME}/pods/{pod}/eviction", eviction))
+
     @property
     def api(self) -> Client:
         return self.reached("api", 8000)
@@ -112,11 +117,11 @@ class Release:
     def remove(self) -> None:
         """Take away all there is of it, also what an uninstalled one leaves."""
         self.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found", "--wait")
-        self.kubectl("delete", "namespace", NAME, "--ignore-not-found", "--timeout=90s")
-        self.kubectl("delete", "crd", "metricpolicies.nodetide.io", "--ignore-not-found", "--timeout=60s")
+        self.kubectl("delete", "namespace", NAME, "--ignore-not-found", "--timeout=300s")
+        self.kubectl("delete", "crd", "metricpolicies.nodetide.io", "--ignore-not-found", "--timeout=300s")
 
 
-def eventually(look: Callable[[], Any], patience: float = 120) -> Any:
+def eventually(look: Callable[[], Any], patience: float = 300) -> Any:
     """What `look` says, once it is true; an error of what it asks means not yet."""
     deadline = time.monotonic() + patience
     while True:

@@ -10,7 +10,7 @@ import pytest
 from servers import RealNode
 from tests.cluster.release import NAME, HelmFailed, Release, condition, eventually, policy
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 OWN = "own"
 CURRENT = "/api/v1/metrics/current?metric=cpu,mem,net"
@@ -21,11 +21,11 @@ def first_answer(release: Release) -> dict[str, Any]:
     """The first with data of the node, after `helm install` and `kubectl apply`."""
     began = time.monotonic()
     release.install("--set=defaultPolicy.enabled=false,influxdb.bucket=own")
-    eventually(lambda: release.apply(policy(OWN, collection={"interval": "1s"})), 10)
+    eventually(lambda: release.apply(policy(OWN, collection={"interval": "1s"})))
     applied = time.monotonic()
     eventually(lambda: condition(release.one("metricpolicy", OWN), "Ready") == "True")
     ready = time.monotonic()
-    release.kubectl("rollout", "status", "deployment/nodetide-api", "--timeout=120s")
+    release.kubectl("rollout", "status", "deployment/nodetide-api", "--timeout=300s")
     with release.forwarded("nodetide-api", 8000) as api:
 
         def answer() -> dict[str, Any] | None:
@@ -62,7 +62,7 @@ def test_the_api_has_data_of_the_node(first_answer: dict[str, Any], stocked: Rea
 @pytest.mark.usefixtures("first_answer")
 def test_all_pods_are_ready_and_none_was_restarted_or_warned_of(release: Release) -> None:
     for workload in ("daemonset/nodetide-collector", "deployment/nodetide-operator", "statefulset/nodetide-influxdb"):
-        release.kubectl("rollout", "status", workload, "--timeout=60s")
+        release.kubectl("rollout", "status", workload, "--timeout=300s")
     pods = release.get("pods")
     assert {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods} == {
         "api",
@@ -70,14 +70,15 @@ def test_all_pods_are_ready_and_none_was_restarted_or_warned_of(release: Release
         "influxdb",
         "operator",
     }
+    eventually(lambda: {condition(pod, "Ready") for pod in release.get("pods")} == {"True"})
     for pod in pods:
-        assert condition(pod, "Ready") == "True"
         containers = pod["status"]["containerStatuses"] + pod["status"].get("initContainerStatuses", [])
         assert {container["restartCount"] for container in containers} == {0}, pod["metadata"]["name"]
     warnings = [event for event in release.get("events") if event["type"] != "Normal"]
     told = [f"{event['involvedObject']['name']}: {event.get('message')}" for event in warnings]
-    # Of itself, where a busy machine gives the kubelet no answer of the apiserver's within a second; it asks again.
-    assert [line for line in told if not line.endswith("cache: timed out waiting for the condition")] == []
+    # Of a busy machine, where neither the apiserver nor a probe answers the kubelet within a second; it asks again.
+    slow = ("timed out waiting for the condition", "context deadline exceeded", "Client.Timeout")
+    assert [line for line in told if not any(words in line for words in slow)] == []
 
 
 @pytest.mark.usefixtures("first_answer")
@@ -94,7 +95,7 @@ def test_helm_test_passes(release: Release) -> None:
 
 @pytest.mark.usefixtures("first_answer")
 def test_helm_test_fails_without_collectors(release: Release) -> None:
-    release.upgrade("--set=tests.timeoutSeconds=5,collector.nodeSelector.no=node")
+    release.upgrade("--set=tests.timeoutSeconds=15,collector.nodeSelector.no=node")
     eventually(lambda: all(host["stale"] for host in release.api.call("GET", CURRENT)["hosts"]))
     with pytest.raises(HelmFailed, match="no fresh data of any node"):
         release.helm("test", NAME, "--logs")
@@ -102,10 +103,10 @@ def test_helm_test_fails_without_collectors(release: Release) -> None:
 
 @pytest.mark.usefixtures("first_answer")
 def test_helm_test_fails_without_the_operator_and_passes_when_all_is_mended(release: Release) -> None:
-    release.upgrade("--set=collector.nodeSelector.no=null,tests.timeoutSeconds=60")
-    release.kubectl("rollout", "status", "daemonset/nodetide-collector", "--timeout=60s")
+    release.upgrade("--set=collector.nodeSelector.no=null,tests.timeoutSeconds=300")
+    release.kubectl("rollout", "status", "daemonset/nodetide-collector", "--timeout=300s")
     release.helm("test", NAME)
-    release.upgrade("--set=tests.timeoutSeconds=5,operator.nodeSelector.no=node")
+    release.upgrade("--set=tests.timeoutSeconds=15,operator.nodeSelector.no=node")
     selector = "--selector=app.kubernetes.io/component=operator"
     eventually(lambda: [pod["status"]["phase"] for pod in release.get("pods", selector)] == ["Pending"])
     with pytest.raises(HelmFailed, match="FAILED http://nodetide-operator:8080/liveness"):

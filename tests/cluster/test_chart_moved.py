@@ -25,7 +25,7 @@ from tests.cluster.seconds import Away, holes, sampled
 from tests.cluster.test_chart_life import BUCKET, ORG, SPEC, Life, instant, token
 from tests.integration.operator.org import Org
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "kubernetes.md"
 SECTION = "### Moving to another InfluxDB\n"
@@ -93,7 +93,7 @@ class Move(Life):
             subprocess.Popen(argv, cwd=self._folder, env=env, stdout=out, stderr=out, start_new_session=True) as bash,
         ):
             try:
-                code = bash.wait(240)
+                code = bash.wait(600)
             finally:  # with what it has left in the background
                 with suppress(ProcessLookupError):
                     os.killpg(bash.pid, signal.SIGKILL)

@@ -1,4 +1,5 @@
-"""Every part may do what it needs to and nothing else, as the apiserver judges; and no secret is told anywhere."""
+"""Every part may do what it needs to and nothing else, as the apiserver judges, and as a network that enforces policies
+does; and no secret is told anywhere."""
 
 from __future__ import annotations
 
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from servers import KubectlFailed, RealNode
+from tests.cluster.conftest import TOOLS
+from tests.cluster.enforcing import Enforcer, enforced
 from tests.cluster.release import NAME, Release, condition, eventually, policy
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -18,10 +21,25 @@ LEVEL = "pod-security.kubernetes.io/enforce"
 #: Parts whose pods talk to the apiserver, by the label of their component.
 WITH_TOKEN = {"operator", "apply-policy"}
 COMPONENTS = {"api", "collector", "influxdb", "operator", "apply-policy"}
+#: Who is not of the release, all in the namespace `default`; the first two are let in.
+OUTSIDERS = ("client", "scraper", "stranger")
+
+
+def let_in(who: str) -> list[dict[str, Any]]:
+    """A value of `networkPolicy`."""
+    there = {"matchLabels": {"kubernetes.io/metadata.name": "default"}}
+    return [{"namespaceSelector": there, "podSelector": {"matchLabels": {"app": who}}}]
 
 
 @pytest.fixture(scope="module")
-def release(stocked: RealNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+def enforcer(stocked: RealNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enforcer]:
+    """From before the release until after it."""
+    with enforced(stocked, tmp_path_factory.mktemp("network")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def release(stocked: RealNode, enforcer: Enforcer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
     """In a namespace that takes only what is `restricted`, and telling as much as it can."""
     made = Release(stocked, tmp_path_factory.mktemp("helm"))
     try:
@@ -29,7 +47,12 @@ def release(stocked: RealNode, tmp_path_factory: pytest.TempPathFactory) -> Iter
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME, "labels": {LEVEL: "restricted"}}}
         )
         # A restricted namespace has the collectors' DaemonSet stay empty, so nothing is to wait for them.
-        made.install("--set=api.auth.enabled=true,logLevel=debug,operator.resync=5s")
+        made.install(
+            # A token that is replaced takes up to 90 s to the collector.
+            "--set=api.auth.enabled=true,logLevel=debug,operator.resync=5s,tests.timeoutSeconds=180",
+            f"--set-json=networkPolicy.clients={json.dumps(let_in('client'))}",
+            f"--set-json=networkPolicy.scrapers={json.dumps(let_in('scraper'))}",
+        )
         yield made
     finally:
         made.remove()
@@ -184,6 +207,75 @@ def test_no_process_on_the_node_has_a_secret_among_its_arguments_or_variables(
     assert "INFLUXDB_TOKEN_FILE=/run/influxdb/token" in seen.splitlines()
     assert "operate" in seen.splitlines()
     assert told(secrets, seen) == set()
+
+
+def test_with_policies_enforced_all_of_it_works_and_nothing_is_refused(release: Release, enforcer: Enforcer) -> None:
+    """After all that was done here: installing, tokens replaced, InfluxDB away and back."""
+    assert "Phase:          Succeeded" in release.helm("test", NAME)
+    passed, refused = enforcer.counts()
+    assert refused == {}
+    # Names, questions, points: what has to have happened for that.
+    assert {"nodetide-collector/egress/0", "nodetide-collector/egress/2", "nodetide-api/egress/2"} <= passed.keys()
+
+
+@pytest.fixture(scope="module")
+def addresses(release: Release, enforcer: Enforcer) -> Iterator[Mapping[str, str]]:
+    """Of pods, by their part."""
+    names = [f"pod/{name}" for name in OUTSIDERS]
+    for name in OUTSIDERS:
+        release.node.create(outsider(name))
+    try:
+        release.node.plane.kubectl("wait", "--for=condition=Ready", *names, "--timeout=120s")
+        pods = [json.loads(release.node.plane.kubectl("get", name, "--output=json")) for name in names]
+        found = dict(zip(OUTSIDERS, (pod["status"]["podIP"] for pod in pods), strict=True))
+        for part in ("api", "collector", "influxdb", "operator"):
+            (pod,) = release.pods(part)
+            found[part] = pod["status"]["podIP"]
+        eventually(lambda: all(map(enforcer.knows, found.values())))
+        yield found
+    finally:
+        release.node.plane.kubectl("delete", *names, "--force", "--grace-period=0", "--wait=false")
+
+
+def outsider(name: str) -> dict[str, Any]:
+    sleeping = {"name": name, "image": TOOLS, "imagePullPolicy": "Never", "command": ["sleep", "3600"]}
+    about = {"name": name, "labels": {"app": name}}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": {"containers": [sleeping]}}
+
+
+#: By who begins to talk: to whom it may, of all.
+REACHES = {
+    "api": {"influxdb", "operator"},
+    "collector": {"influxdb", "operator"},
+    "influxdb": set(),
+    "operator": {"api", "collector", "influxdb", "apiserver", "kubelet"},
+    "client": {"api", "apiserver", "kubelet"},
+    "scraper": {"collector", "operator", "apiserver", "kubelet"},
+    "stranger": {"apiserver", "kubelet"},
+}
+
+
+@pytest.mark.parametrize("source", REACHES)
+def test_a_part_reaches_whom_it_needs_to_and_nobody_else(
+    source: str, release: Release, enforcer: Enforcer, addresses: Mapping[str, str]
+) -> None:
+    ports = {"api": 8000, "collector": 9101, "influxdb": 8086, "operator": 8080}
+    targets = {part: f"{addresses[part]}:{port}" for part, port in ports.items() if part != source}
+    targets["apiserver"] = release.node.plane.url.partition("//")[2]
+    targets["kubelet"] = f"{release.node.machine.network.there}:10250"
+    reached = enforcer.reaches(addresses[source], targets.values())
+    assert {target for target, found in zip(targets, reached, strict=True) if found} == REACHES[source]
+
+
+def test_every_rule_has_let_something_pass(release: Release, enforcer: Enforcer) -> None:
+    rules = {
+        f"{made['metadata']['name']}/{direction}/{place}"
+        for made in release.get("networkpolicy")
+        for direction in ("ingress", "egress")
+        for place in range(len(made["spec"].get(direction, [])))
+    }
+    assert len(rules) == 11
+    assert {rule for rule, count in enforcer.counts()[0].items() if count} == rules
 
 
 def manifest(release: Release) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from servers.recipes import OURS
 
 from nodetide_core import __version__
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MOUNTS = {"proc": "/proc", "sys": "/sys", "root": "/"}
 
@@ -72,7 +72,7 @@ def sample(stocked: RealNode) -> list[dict[str, Any]]:
     }
     stocked.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "once"}, "spec": spec})
     try:
-        stocked.plane.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/once", "--timeout=60s")
+        stocked.plane.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/once", "--timeout=300s")
         said = stocked.plane.kubectl("logs", "once")
     finally:
         stocked.plane.kubectl("delete", "pod/once")

@@ -13,7 +13,7 @@ from servers import RealNode, program
 from tests.cluster.release import Release, condition, eventually
 from tests.integration.troubleshooting.page import PAGE, rows
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 #: What only looks, and is there in this release: Grafana is not.
 LOOKS = re.compile(r"kubectl (-n nodetide )?(get|describe|logs) (?!.*grafana)")
@@ -27,7 +27,7 @@ def release(stocked: RealNode, tmp_path_factory: pytest.TempPathFactory) -> Iter
         made.install("--set=api.auth.enabled=true")
         eventually(lambda: condition(made.one("metricpolicy", "system-metrics"), "Ready") == "True")
         for part in ("daemonset/nodetide-collector", "deployment/nodetide-api", "deployment/nodetide-operator"):
-            made.kubectl("rollout", "status", part, "--timeout=120s")
+            made.kubectl("rollout", "status", part, "--timeout=300s")
         yield made
     finally:
         made.remove()
@@ -48,7 +48,7 @@ def shell(release: Release, folder: Path, command: str) -> subprocess.CompletedP
     if not (folder / "kubectl").exists():
         (folder / "kubectl").symlink_to(program("kubectl"))
     env = {**os.environ, "KUBECONFIG": str(release.node.plane.kubeconfig), "PATH": f"{folder}:{os.environ['PATH']}"}
-    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=env, timeout=60)
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=env, timeout=300)
 
 
 def test_commands_are_found() -> None:

@@ -103,6 +103,26 @@ class AlertContract:
             assert self.memory(store).remembered("b") == Remembered({}, {})
             assert self.alerts(store) == {}
 
+    def test_when_alerts_were_evaluated_last_is_remembered_by_stream(self):
+        with self.world() as world:
+            store = world.open()
+            store.ensure(STREAMS)
+            memory, now = self.memory(store), world.epoch
+
+            def evaluated(bucket: str = "b") -> int:
+                return asyncio.run(store.evaluated(bucket))
+
+            assert evaluated() == 0
+            memory.remember("b", {}, {ToldKey("team", "id"): Told("", 1, 2)}, now)
+            assert evaluated() == 0, "who tells does not evaluate"
+            memory.remember("b", {}, {}, now + 10)
+            assert (evaluated(), evaluated("other")) == (now + 10, 0)
+            memory.remember("b", {key(): record()}, {}, now + 20)
+            assert evaluated() == now + 20
+            assert memory.remembered("b") == Remembered({key(): record()}, {ToldKey("team", "id"): Told("", 1, 2)})
+            with pytest.raises(StoreRejected):
+                evaluated("none")
+
     def test_what_is_remembered_is_there_after_a_restart(self):
         with self.world() as world:
             store = world.open()

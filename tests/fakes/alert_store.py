@@ -21,6 +21,7 @@ class AlertStore:
         seen: by measurement and tags, the time of the newest point.
         rows: what every Flux text gives.
         refused: raises by metric or Flux text; ``""`` for everything.
+        noted: of calls of `remember` that say only that somebody evaluates, bucket and time.
         unsaved: raised by `remember`, ``unread`` by `remembered`.
     """
 
@@ -33,6 +34,7 @@ class AlertStore:
         self.unread: Exception | None = None
         self.queries: list[RangeQuery] = []
         self.saved: list[dict[AlertKey, AlertRecord | None]] = []
+        self.noted: list[tuple[str, int]] = []
         self.records: dict[str, dict[AlertKey, AlertRecord]] = defaultdict(dict)
         self.on_read: Callable[[RangeQuery], None] = lambda query: None
 
@@ -56,7 +58,7 @@ class AlertStore:
         self._refuse(measurement)
         return {tags: time for tags, time in self.seen[measurement].items() if time >= since}
 
-    async def flux(self, text: str) -> Sequence[Reading]:
+    async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
         self._refuse(text)
         return list(self.rows)
 
@@ -74,7 +76,10 @@ class AlertStore:
     ) -> None:
         if self.unsaved is not None:
             raise self.unsaved
-        self.saved.append(dict(records))
+        if records:
+            self.saved.append(dict(records))
+        else:
+            self.noted.append((bucket, now))
         for key, record in records.items():
             if record is None:
                 self.records[bucket].pop(key, None)

@@ -35,6 +35,7 @@ class MemoryReader:
         gate: every question but `streams` waits for it.
         complete: watermarks that differ from "every window that has ended", by tier name.
         records: what is remembered of alerts, by bucket.
+        evaluations: when they were evaluated last.
     """
 
     def __init__(self, now: int, streams: Sequence[Stream] = (Stream("system-metrics", "system-metrics"),)) -> None:
@@ -49,6 +50,7 @@ class MemoryReader:
         self.gate.set()
         self.complete: dict[str, int] = {}
         self.records: dict[str, dict[AlertKey, AlertRecord]] = {}
+        self.evaluations: dict[str, int] = {}
 
     def add(self, *points: Point, bucket: str = "system-metrics") -> None:
         self.points[bucket] += points
@@ -94,6 +96,10 @@ class MemoryReader:
     async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
         await self._asked("alerts")
         return self.records.get(bucket, {})
+
+    async def evaluated(self, bucket: str) -> int:
+        await self._asked("evaluated")
+        return self.evaluations.get(bucket, 0)
 
     async def latest(self, bucket: str, measurements: frozenset[str], hosts: frozenset[str]) -> list[Latest]:
         await self._asked("latest")

@@ -15,7 +15,7 @@ from tests.fakes import receivers
 
 __all__ = ["Receiving", "receiving"]
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import time
 import urllib.error
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from servers import ports
 
 from nodetide_core.points import SeriesKey, Value, tag
 
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.peer
 
 Pass = Mapping[SeriesKey, Mapping[str, Value]]
 ReadPass = Callable[[], Pass]
+Lasting = Callable[[Callable[[], Mapping[str, str]]], Mapping[str, str]]
 #: Value by metric name and labels.
 Metrics = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -39,8 +40,8 @@ def parse(text: str) -> Metrics:
 @pytest.fixture(scope="module")
 def scrape(part: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Metrics]]:
     program = part("node_exporter")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (port,) = ports.free(1)
+    address = f"127.0.0.1:{port}"
     log = tmp_path_factory.mktemp("node_exporter") / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
@@ -60,11 +61,11 @@ def scrape(part: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
         )
 
     def get() -> Metrics:
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=120) as answer:
             return parse(answer.read().decode())
 
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 get()
@@ -75,7 +76,7 @@ def scrape(part: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
         yield get
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def names_of(key: SeriesKey, field: str) -> tuple[str, dict[str, str], float] | None:
@@ -155,39 +156,53 @@ _SIMPLE = {
 }
 
 
-def test_counters_are_exactly_theirs(scrape: Callable[[], Metrics], read_pass: ReadPass) -> None:
-    before, theirs, after = read_pass(), scrape(), read_pass()
-    wrong, compared = [], set()
-    for key, fields in before.items():
-        for field, low in fields.items():
-            match = names_of(key, field)
-            if match is None:
-                continue
-            metric, labels, factor = match
-            value = theirs.get((metric, frozenset(labels.items())))
-            if value is None:
-                wrong.append(f"{metric}{labels} is not theirs")
-                continue
-            compared.add(f"{key.measurement}.{field}")
-            value *= factor
-            slack = 1e-9 * abs(value) + 1e-6  # they divide, we multiply back
-            if not float(low) - slack <= value <= float(after[key][field]) + slack:
-                wrong.append(f"{key.measurement}.{field} {dict(key.tags)}: {low} <= {value} <= {after[key][field]}")
-    assert wrong == []
+def test_counters_are_exactly_theirs(scrape: Callable[[], Metrics], read_pass: ReadPass, lasting: Lasting) -> None:
+    compared = set()
+
+    def compare() -> dict[str, str]:
+        before, theirs, after = read_pass(), scrape(), read_pass()
+        wrong = {}
+        for key, fields in before.items():
+            for field, low in fields.items():
+                match = names_of(key, field)
+                if match is None:
+                    continue
+                metric, labels, factor = match
+                name = f"{key.measurement}.{field} {dict(key.tags)}"
+                value, high = theirs.get((metric, frozenset(labels.items()))), after.get(key, {}).get(field)
+                if value is None or high is None:
+                    wrong[name] = f"{metric}{labels} is not theirs, or ours no more"
+                    continue
+                compared.add(f"{key.measurement}.{field}")
+                value *= factor
+                slack = 1e-9 * abs(value) + 1e-6  # they divide, we multiply back
+                if not float(low) - slack <= value <= float(high) + slack:
+                    wrong[name] = f"{low} <= {value} <= {high}"
+        return wrong
+
+    assert lasting(compare) == {}
     assert len(compared) >= 45, sorted(compared)
 
 
-def test_idle_time_is_theirs(scrape: Callable[[], Metrics], read_pass: ReadPass) -> None:
-    before, theirs, after = read_pass(), scrape(), read_pass()
-    for key in before:
-        if key.measurement == "cpu" and tag(key.tags, "cpu") != "cpu-total":
-            cpu = ("cpu", (tag(key.tags, "cpu") or "").removeprefix("cpu"))
-            value = sum(
-                theirs["node_cpu_seconds_total", frozenset({cpu, ("mode", mode)})] for mode in ("idle", "iowait")
-            )
-            low, high = (float(found[key]["time_idle"]) + float(found[key]["time_iowait"]) for found in (before, after))
-            # The two are read one after the other, and may be a tick apart each.
-            assert low - 0.03 <= value <= high + 0.03
+def test_idle_time_is_theirs(scrape: Callable[[], Metrics], read_pass: ReadPass, lasting: Lasting) -> None:
+    def compare() -> dict[str, str]:
+        before, theirs, after = read_pass(), scrape(), read_pass()
+        wrong = {}
+        for key in before:
+            if key.measurement == "cpu" and tag(key.tags, "cpu") != "cpu-total":
+                cpu = ("cpu", (tag(key.tags, "cpu") or "").removeprefix("cpu"))
+                value = sum(
+                    theirs["node_cpu_seconds_total", frozenset({cpu, ("mode", mode)})] for mode in ("idle", "iowait")
+                )
+                low, high = (
+                    float(found[key]["time_idle"]) + float(found[key]["time_iowait"]) for found in (before, after)
+                )
+                # The two are read one after the other, and may be a tick apart each.
+                if not low - 0.03 <= value <= high + 0.03:
+                    wrong[cpu[1]] = f"{low} <= {value} <= {high}"
+        return wrong
+
+    assert lasting(compare) == {}
 
 
 #: Our gauge, theirs, and by how much it may differ from both of ours: what may happen within one scrape.
@@ -224,35 +239,52 @@ _GAUGES: tuple[tuple[str, str, float], ...] = (
 )
 
 
-def test_gauges_are_within_sampling_error(scrape: Callable[[], Metrics], read_pass: ReadPass) -> None:
-    before, theirs, after = read_pass(), scrape(), read_pass()
-    wrong = []
-    for ours, metric, slack in _GAUGES:
-        measurement, _, field = ours.partition(".")
-        key = SeriesKey(measurement, ())
-        if key not in before:
-            continue  # this host has none
-        values = [float(found[key][field]) for found in (before, after)]
-        value = theirs[metric, frozenset()]
-        if not min(values) - slack <= value <= max(values) + slack:
-            wrong.append(f"{ours}: {values} and {value}")
-    assert wrong == []
+def test_gauges_are_within_sampling_error(scrape: Callable[[], Metrics], read_pass: ReadPass, lasting: Lasting) -> None:
+    def compare() -> dict[str, str]:
+        before, theirs, after = read_pass(), scrape(), read_pass()
+        wrong = {}
+        for ours, metric, slack in _GAUGES:
+            measurement, _, field = ours.partition(".")
+            key = SeriesKey(measurement, ())
+            if key not in before:
+                continue  # this host has none
+            values = [float(found[key][field]) for found in (before, after)]
+            value = theirs[metric, frozenset()]
+            if not min(values) - slack <= value <= max(values) + slack:
+                wrong[ours] = f"{values} and {value}"
+        return wrong
+
+    assert lasting(compare) == {}
 
 
-def test_file_systems_are_theirs(scrape: Callable[[], Metrics], read_pass: ReadPass) -> None:
-    before, theirs, after = read_pass(), scrape(), read_pass()
-    compared = 0
-    for key, fields in before.items():
-        if key.measurement != "disk":
-            continue
-        path = ("mountpoint", tag(key.tags, "path") or "")
-        metrics = {name: value for (name, labels), value in theirs.items() if path in labels}
-        assert metrics["node_filesystem_size_bytes"] == fields["total"]
-        assert metrics["node_filesystem_files"] == fields["inodes_total"]
-        assert metrics["node_filesystem_readonly"] == (tag(key.tags, "mode") == "ro")
-        for name, metric in (("free", "avail_bytes"), ("inodes_free", "files_free")):
-            values = [float(found[key][name]) for found in (before, after)]
-            slack = 512 << 20 if name == "free" else 20_000
-            assert min(values) - slack <= metrics[f"node_filesystem_{metric}"] <= max(values) + slack
-        compared += 1
+def test_file_systems_are_theirs(scrape: Callable[[], Metrics], read_pass: ReadPass, lasting: Lasting) -> None:
+    compared = set()
+
+    def compare() -> dict[str, str]:
+        before, theirs, after = read_pass(), scrape(), read_pass()
+        wrong = {}
+        for key in before:
+            if key.measurement == "disk":
+                path = tag(key.tags, "path") or ""
+                metrics = {name: value for (name, labels), value in theirs.items() if ("mountpoint", path) in labels}
+                try:
+                    _compare_file_system(key, before[key], metrics, after[key])
+                    compared.add(path)
+                except (AssertionError, KeyError) as error:
+                    wrong[path] = repr(error)
+        return wrong
+
+    assert lasting(compare) == {}
     assert compared
+
+
+def _compare_file_system(
+    key: SeriesKey, before: Mapping[str, Value], theirs: Mapping[str, float], after: Mapping[str, Value]
+) -> None:
+    assert theirs["node_filesystem_size_bytes"] == before["total"]
+    assert theirs["node_filesystem_files"] == before["inodes_total"]
+    assert theirs["node_filesystem_readonly"] == (tag(key.tags, "mode") == "ro")
+    for name, metric in (("free", "avail_bytes"), ("inodes_free", "files_free")):
+        values = [float(found[name]) for found in (before, after)]
+        slack = 512 << 20 if name == "free" else 20_000
+        assert min(values) - slack <= theirs[f"node_filesystem_{metric}"] <= max(values) + slack, (name, values)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from tests.fixtures.hosts.shapes import SHAPES
 from tests.fixtures.hosts.tree import Link, Shape, make_host, write_tree
+from tests.integration.things import is_of, things
 
 from nodetide_collector.host import Host
 from nodetide_collector.probe import Request, registered
@@ -91,14 +92,14 @@ def telegraf(part: Callable[[str], Path]) -> Callable[..., list[Point]]:
 
         try:
             if enough is None:
-                assert process.wait(60) == 0, log.read_text()
-            deadline = time.monotonic() + 60
+                assert process.wait(180) == 0, log.read_text()
+            deadline = time.monotonic() + 180
             while enough is not None and not enough(points()):
                 assert process.poll() is None and time.monotonic() < deadline, log.read_text()
                 time.sleep(0.2)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
         return points()
 
     return run
@@ -121,9 +122,16 @@ def both(
     def enough(points: list[Point]) -> bool:
         return sum("usage_user" in point.fields and tag(point.tags, "cpu") == "cpu-total" for point in points) >= 3
 
-    before = ours()
+    there, before = things(), ours()
     theirs = telegraf(tmp_path_factory.mktemp("telegraf"), INPUTS, enough)
-    yield before, theirs, ours()
+    after = ours()
+    # What other tests have mounted or connected meanwhile, or taken away, is not compared.
+    there &= things()
+    before, after = (
+        {key: fields for key, fields in found.items() if is_of(there, key.measurement, dict(key.tags))}
+        for found in (before, after)
+    )
+    yield before, [point for point in theirs if is_of(there, point.measurement, dict(point.tags))], after
 
 
 def test_names_types_and_tags_are_theirs(both: tuple[Pass, list[Point], Pass]) -> None:
@@ -216,6 +224,11 @@ def test_gauges_are_within_sampling_error(both: tuple[Pass, list[Point], Pass]) 
     slack = {"mem": 1 << 30, "disk": 2 << 30, "netstat": 200, "processes": 200, "system": 60, "diskio": 200,
              "conntrack": 200, "pressure": 100, "linux_sysctl_fs": 200_000, "swap": 1 << 30}  # fmt: skip
     wrong = []
+    seen: dict[tuple[SeriesKey, str], list[float]] = {}
+    for point in points:
+        for field, value in point.fields.items():
+            if isinstance(value, int | float):
+                seen.setdefault((point.key, field), []).append(float(value))
     for point in points:
         for field, value in point.fields.items():
             known = CATALOGUE.field(point.measurement, field)
@@ -223,6 +236,7 @@ def test_gauges_are_within_sampling_error(both: tuple[Pass, list[Point], Pass]) 
                 continue
             room = 0 if f"{point.measurement}.{field}" in exact else slack[point.measurement]
             room = min(room, 20) if field.endswith("percent") else room
+            room += max(seen[point.key, field]) - min(seen[point.key, field])  # it moves
             values = [float(found[point.key][field]) for found in (before, after)]
             if not min(values) - room <= float(value) <= max(values) + room:
                 wrong.append(f"{point.measurement}.{field}: {values} and {value}")
@@ -301,7 +315,7 @@ def test_sockets_of_one_address_and_unix_sockets_count_otherwise(
     telegraf: Callable[..., list[Point]], tmp_path: Path, read_pass: ReadPass
 ) -> None:
     """We count every socket, and as UDP's only those."""
-    many = 40
+    many = 120
 
     def counts() -> tuple[list[float], list[float]]:
         ours = read_pass()[SeriesKey("netstat", ())]
@@ -324,7 +338,7 @@ def test_sockets_of_one_address_and_unix_sockets_count_otherwise(
     more = [[now - then for now, then in zip(*pair, strict=True)] for pair in zip(after, before, strict=True)]
     # Others open and close sockets meanwhile, but not so many.
     assert more == [
-        [pytest.approx(many, abs=15), pytest.approx(1, abs=15)],
-        [pytest.approx(0, abs=15), pytest.approx(many, abs=15)],
+        [pytest.approx(many, abs=50), pytest.approx(1, abs=50)],
+        [pytest.approx(0, abs=50), pytest.approx(many, abs=50)],
     ]
     assert ("netstat", COUNTED_OTHERWISE) in [(other.measurement, other.fields) for other in OTHER_VALUES]

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,18 @@ def eventually(look: Callable[[], object]) -> Any:
 def children() -> Counter[str]:
     """How many of which; their numbers change when a shared one is restarted. But for browsers, which other files of
     the same worker have left open, and which start helpers as they like."""
-    names = (child.name() for child in psutil.Process().children(recursive=True))
-    return Counter(name for name in names if not name.startswith("chrom"))
+    found: Counter[str] = Counter()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found[child.name()] += 1
+    return Counter({name: count for name, count in found.items() if not name.startswith("chrom")})
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     before = children()
     yield
-    assert children() <= before
+    eventually(lambda: children() <= before)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +86,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory, needs_parts: NeedsParts) -> 
     before = children()
     with control_plane(tmp_path_factory.mktemp("cluster")) as running:
         yield running
-    assert children() <= before
+    eventually(lambda: children() <= before)
 
 
 @pytest.mark.parametrize("part", [part for part in PARTS if part.name not in NO_PROGRAMS], ids=lambda part: part.name)
@@ -169,7 +173,7 @@ def exposition() -> Iterator[str]:
 
 def test_prometheus(tmp_path: Path, exposition: str, needs_parts: NeedsParts) -> None:
     needs_parts("prometheus", "promtool")
-    job = {"job_name": "ours", "scrape_interval": "100ms", "scrape_timeout": "100ms"}
+    job = {"job_name": "ours", "scrape_interval": "1s", "scrape_timeout": "1s"}
     with prometheus(tmp_path, {"scrape_configs": [{**job, "static_configs": [{"targets": [exposition]}]}]}) as server:
 
         def total(expression: str) -> Any:
@@ -184,7 +188,8 @@ def test_prometheus(tmp_path: Path, exposition: str, needs_parts: NeedsParts) ->
                 server.start()
             assert int(total("count_over_time(nodetide_answer[1h])")[0]) >= kept
         query = [str(program("promtool")), "query", "instant", server.url, "nodetide_answer"]
-        assert "=> 42 @" in subprocess.run(query, capture_output=True, text=True, check=True).stdout
+        # Where a scrape takes too long there is no value, until the next one.
+        eventually(lambda: "=> 42 @" in subprocess.run(query, capture_output=True, text=True, check=True).stdout)
 
 
 def test_alertmanager(tmp_path: Path, needs_parts: NeedsParts) -> None:
@@ -222,7 +227,7 @@ def test_control_plane_decides_by_rbac(plane: ControlPlane) -> None:
     plane.kubectl("create", "clusterrolebinding", "somebody", "--clusterrole=view", "--user=somebody")
     plane.kubectl("create", "configmap", "seen")
     # The apiserver learns of a new binding from its own watch, a moment later.
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while "configmap/seen" not in (seen := _try(plane, "get", "configmaps", "--output=name", somebody)):
         assert time.monotonic() < deadline, seen
         time.sleep(0.2)
@@ -240,12 +245,12 @@ def test_kwok_plays_nodes_and_pods(plane: ControlPlane, tmp_path: Path, needs_pa
     with kwok(tmp_path, plane) as server:
         for name in ("node-a", "node-b"):
             plane.call("POST", "/api/v1/nodes", fake_node(name, {"tier": name[-1]}))
-        plane.kubectl("wait", "node", "--selector=tier", "--for=condition=Ready", "--timeout=60s")
+        plane.kubectl("wait", "node", "--selector=tier", "--for=condition=Ready", "--timeout=180s")
         plane.kubectl("create", "deployment", "web", "--image=anything", "--replicas=4")
-        plane.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        plane.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
         server.restart()
         plane.kubectl("scale", "deployment/web", "--replicas=6")
-        plane.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        plane.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
         pods = json.loads(plane.kubectl("get", "pods", "--selector=app=web", "--output=json"))["items"]
         assert {pod["spec"]["nodeName"] for pod in pods} == {"node-a", "node-b"}
         plane.kubectl("delete", "deployment,node", "--all")

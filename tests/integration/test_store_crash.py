@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
@@ -25,17 +24,17 @@ RAW, TEN, SIXTY = STREAM.tiers.tiers
 GAP = STREAM.tiers.counter_gap
 
 
-def killed_writer(directory: Path, start: int, after: float) -> int:
-    """Let a writer run for a while and kill it; the last time it acknowledged."""
+def killed_writer(directory: Path, start: int, times: int) -> int:
+    """Let a writer run until so many times are acknowledged, and kill it; the last one of all."""
     command = [sys.executable, "-m", "tests.integration.crash_writer", str(directory), str(start)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as child:
         assert child.stdout is not None
         first = child.stdout.readline()
         assert first, "the writer did not start"
-        time.sleep(after)
+        told = first + b"".join(child.stdout.readline() for _ in range(times))
         child.kill()
-        rest = child.stdout.read()
-    return int((first + rest).rpartition(b"\n")[0].split()[-1])
+        told += child.stdout.read()
+    return int(told.rpartition(b"\n")[0].split()[-1])
 
 
 def read(store, tier, field, aggregate, start, stop):
@@ -98,7 +97,7 @@ def test_fifty_kills_in_a_row():
     with tempfile.TemporaryDirectory(dir=memory_directory()) as directory:
         start = EPOCH
         for kill in range(50):
-            last = killed_writer(Path(directory), start, chance.random() * 0.3)
+            last = killed_writer(Path(directory), start, chance.randrange(350))
             store = EmbeddedStore.open(Path(directory), clock=lambda at=last: at + 5, block_seconds=BLOCK)
             try:
                 start = check(store, last) + 1

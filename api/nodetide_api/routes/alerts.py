@@ -33,8 +33,9 @@ def router(services: Services) -> APIRouter:
         """Each severity of an alert stands for itself: a `critical` that fires has, as a rule, its `warning` beside
         it. Firing ones come first, then by severity, then the longest.
 
-        `evaluated` is true where this process evaluates alerts, or the store remembers one. While it is false there
-        is no sign of anybody who evaluates, and an empty list says nothing.
+        `evaluated` is true where this process evaluates alerts, or the store says that somebody did within the last
+        half hour. While it is false there is no sign of anybody who evaluates, an empty list says nothing, and what is
+        listed may be long over.
         """
         return json_answer(await while_connected(request, _answer(services, params)))
 
@@ -46,4 +47,5 @@ async def _answer(services: Services, params: AlertParams) -> dict[str, Any]:
     records = await together(services.alerts(stream) for stream in streams)
     found = (item for stream, held in zip(streams, records, strict=True) for item in active(stream.name, held))
     wanted = AlertFilter(frozenset(params.state), frozenset(params.severity), frozenset(split_list(params.host)))
-    return alerts_answer(found, wanted, params.limit, evaluated=services.evaluating() or any(records))
+    evaluated = services.evaluating() or any(await together(services.evaluated(stream) for stream in streams))
+    return alerts_answer(found, wanted, params.limit, evaluated=evaluated)

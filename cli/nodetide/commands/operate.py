@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nodetide.composing import on_signals
 from nodetide.exits import Exit
-from nodetide.influx import store_config
+from nodetide.influx import flux_token, store_config
 from nodetide.logs import announce_settings
 from nodetide_core.errors import ConfigError
 from nodetide_core.settings import Loaded
@@ -45,6 +45,7 @@ def _config(loaded: Loaded) -> OperatorConfig:
         cluster=settings.cluster or "",
         settings_map=settings.settings_map,
         token_prefix=settings.token_secrets,
+        flux_token=flux_token(loaded),
         listen=(settings.operator_listen.host, settings.operator_listen.port),
         resync=float(settings.resync),
     )

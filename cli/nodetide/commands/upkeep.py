@@ -10,7 +10,7 @@ from nodetide.alerting import Alerting
 from nodetide.checks import LocalChecks
 from nodetide.composing import on_signals
 from nodetide.exits import Exit
-from nodetide.influx import store_config
+from nodetide.influx import flux_token, store_config
 from nodetide.keeping import Keeper
 from nodetide.logs import announce_settings
 from nodetide.secret_files import secret_files
@@ -19,6 +19,7 @@ from nodetide_collector.policies import PolicySource
 from nodetide_core.settings import Loaded
 from nodetide_core.stores.influx.caller import connect
 from nodetide_core.stores.influx.control import Control
+from nodetide_core.stores.influx.query_tokens import GivenToken, ReaderTokens
 from nodetide_core.stores.influx.store import InfluxStore
 
 __all__ = ["main"]
@@ -33,7 +34,8 @@ def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
     settings = loaded.settings
     config = store_config(loaded)
     announce_settings(loaded, "upkeep")
-    store = InfluxStore(config)
+    readers, given = ReaderTokens(), flux_token(loaded)
+    store = InfluxStore(config, flux_tokens=readers if given is None else GivenToken(given))
     caller = connect(config, config.timeout)
     control = Control(caller, config.org)
     secrets = secret_files(settings.secrets_dir)
@@ -45,6 +47,9 @@ def main(arguments: argparse.Namespace, loaded: Loaded) -> Exit:
         FileVault(settings.token_dir) if settings.token_dir is not None else None,
         on_policies=alerting.follow,
         checks=LocalChecks(caller, control, secrets),
+        # No alerts are evaluated once.
+        readers=None if arguments.once else readers,
+        own_readers=given is None,
     )
     stopping = threading.Event()
 

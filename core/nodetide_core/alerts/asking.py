@@ -107,7 +107,8 @@ async def _ask(
         heard = {tags: time for tags, time in matching(seen, question.tags).items() if expected(tags, hosts)}
         return {name: silences(heard, alert.group_by, question.at) for name, alert in alerts.items()}
     # Tags may be any text here; and tables may differ in nothing that is a tag.
-    rows = [(make_tags(row.tags), row.value) for row in await source.flux(question.text) if math.isfinite(row.value)]
+    found = await source.flux(question.bucket, question.text)
+    rows = [(make_tags(row.tags), row.value) for row in found if math.isfinite(row.value)]
     here = [(tags, value) for tags, value in rows if expected(tags, hosts)]
     return {name: together(here, alert.group_by) for name, alert in alerts.items()}
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from nodetide_core.alerts.asking import Outcome, Patience, answers
 from nodetide_core.alerts.book import Book
 from nodetide_core.alerts.machine import Absence
-from nodetide_core.alerts.machines import Changes, Evaluation, evaluated, next_step, swept
+from nodetide_core.alerts.machines import SAVE_AGAIN, Changes, Evaluation, evaluated, next_step, swept
 from nodetide_core.alerts.model import Transition
 from nodetide_core.alerts.ports import AlertMemory, AlertSource
 from nodetide_core.alerts.report import AlertHealth, Report
@@ -49,6 +49,8 @@ class Evaluator:
         self._errors: dict[AlertName, str] = {}
         #: Buckets whose memory failed: how, and when it is tried again.
         self._failures: dict[str, tuple[str, float]] = {}
+        #: When it was last remembered that the alerts of a bucket are evaluated.
+        self._noted: dict[str, float] = {}
 
     def close(self) -> None:
         self._loop.close()
@@ -102,6 +104,7 @@ class Evaluator:
         for bucket in self._books.keys() - buckets:
             if not self._books[bucket].alerts:
                 del self._books[bucket]
+                self._noted.pop(bucket, None)
 
     def _recall(self, buckets: Sequence[str], now: float) -> None:
         away = ""
@@ -151,12 +154,20 @@ class Evaluator:
         ]
         return self._keep(bucket, found, now)
 
-    def _keep(self, bucket: str, changes: Sequence[Changes], now: float) -> list[Transition]:
-        """The transitions, once they are saved."""
+    def _keep(
+        self, bucket: str, changes: Sequence[Changes], now: float, *, evaluated: bool = False
+    ) -> list[Transition]:
+        """The transitions, once they are saved.
+
+        Args:
+            evaluated: whether any alert was; this is saved, too, if it was not lately.
+        """
         records = {key: record for change in changes for key, record in change.records.items()}
-        if records:
+        lately = 0 <= now - self._noted.get(bucket, -math.inf) < SAVE_AGAIN
+        if records or (evaluated and not lately):
             try:
                 self._memory.remember(bucket, records, {}, int(now))
+                self._noted[bucket] = now
             except NodetideError as error:
                 # Where the stream went with its policy, there is no memory to agree with.
                 gone = isinstance(error, StoreRejected) and all(p.storage.bucket != bucket for p in self._policies)
@@ -208,7 +219,7 @@ class Evaluator:
             courses[name] = succeeded(course, rule.alert.every, at)
             evaluation = Evaluation(at, int(now), courses[name].asked_since, between)
             changes.append(evaluated(rule, self._books[bucket].of_alert(alert), outcome, evaluation, self._cluster))
-        transitions = self._keep(bucket, changes, now)
+        transitions = self._keep(bucket, changes, now, evaluated=bool(courses))
         if bucket not in self._failures:
             self._courses.update(courses)
             for name in courses:

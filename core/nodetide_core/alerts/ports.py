@@ -75,9 +75,12 @@ class AlertSource(Protocol):
             StoreRejected, StoreUnavailable
         """
 
-    async def flux(self, text: str) -> Sequence[Reading]:
+    async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
         """The ``_value`` of the last row of each table that a query gives, with the tags of the table: its
         string columns but those that begin with ``_``, ``result`` and ``table``.
+
+        Args:
+            bucket: the raw one of the policy that asks, with whose rights it runs.
 
         Raises:
             StoreRejected: the query is wrong, or the store knows no Flux.
@@ -108,6 +111,8 @@ class AlertMemory(Protocol):
         """Take these over what was remembered before, durably, all of them or (raising) none; None forgets.
 
         A record that is inactive and has ``fired`` is remembered like any other: of an alert that ended a moment ago.
+        That alerts are evaluated is remembered with any records, and alone where there is neither a record nor
+        anything told; see `nodetide_core.store.StoreReader.evaluated`.
 
         Args:
             now: Unix seconds; perhaps the same as at an earlier call, and less where the clock was set back.

@@ -63,6 +63,12 @@ class Silence(NamedTuple):
 
 
 class FluxText(NamedTuple):
+    """
+    Attributes:
+        bucket: the raw one of the policy that asks.
+    """
+
+    bucket: str
     text: str
 
 
@@ -83,7 +89,7 @@ def question_of(stream: Stream, alert: Alert, at: int) -> Question:
     is laid through a tier's windows: to read every sample would cost ten times as much and bend it no better.
     """
     if alert.type == "flux":
-        return FluxText(alert.flux or "")
+        return FluxText(stream.bucket, alert.flux or "")
     measurement, field = field_of(alert)
     tags = tuple(sorted(alert.filter.items()))
     if alert.type == "deadman":

@@ -201,6 +201,12 @@ class Policy:
     hash: str
 
     @property
+    def asks_flux(self) -> bool:
+        """Whether Nodetide evaluates queries of its own for it."""
+        own = self.alert_engine == "nodetide" and not self.suspend
+        return own and any(alert.type == "flux" for alert in self.alerts)
+
+    @property
     def stream(self) -> Stream:
         """What this policy asks of a store."""
         return Stream(

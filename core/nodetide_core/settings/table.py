@@ -162,6 +162,17 @@ class Settings:
         "policy plan",
         "policy apply",
     )
+    flux_token: str | None = _setting(
+        "NODETIDE_FLUX_TOKEN",
+        "Read-only token of InfluxDB for the queries of all alerts of type `flux`. If unset, each policy gets one that "
+        "may read its own buckets. Read again when its file changes.",
+        values.parse_text,
+        None,
+        "upkeep",
+        "operate",
+        secret=True,
+        may_come_later=True,
+    )
     host_name: str = _setting(
         "NODETIDE_HOST_NAME",
         "The `host` tag: in Kubernetes the node's name.",

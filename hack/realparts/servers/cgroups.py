@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _V2 = "cgroup.controllers"
 
 
@@ -29,7 +29,7 @@ class ControlGroup:
             for other in top.glob(f"{self._prefix}-*-*"):
                 pid = other.name.removeprefix(f"{self._prefix}-").split("-")[0]
                 if not Path(f"/proc/{pid}").exists():
-                    _remove(other)
+                    remove_group(other)
             if (top / _V2).exists():
                 wanted = " ".join(f"+{name}" for name in (top / _V2).read_text().split())
                 (top / "cgroup.subtree_control").write_text(wanted)
@@ -38,7 +38,7 @@ class ControlGroup:
     def remove(self) -> None:
         """Take it away, with all groups in it. Raises OSError if processes stay in there."""
         for top in _hierarchies():
-            _remove(top / self.name)
+            remove_group(top / self.name)
 
 
 def _hierarchies() -> Iterable[Path]:
@@ -48,8 +48,13 @@ def _hierarchies() -> Iterable[Path]:
     return [top for top in _ROOT.iterdir() if top.is_dir() and not top.is_symlink()]
 
 
-def _remove(group: Path) -> None:
-    """The kernel refuses while a dead process is still in there: for some time, try again."""
+def remove_group(group: Path) -> None:
+    """Take a group away, with all in it. The kernel refuses while a dead process is still in there: for some time, try
+    again.
+
+    Raises:
+        OSError: a process stays in there.
+    """
     deadline = time.monotonic() + _PATIENCE
     inner = sorted((path for path in group.glob("**") if path.is_dir()), reverse=True)
     for path in inner:

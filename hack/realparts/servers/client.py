@@ -27,7 +27,7 @@ class Client:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
-    timeout: float = 30
+    timeout: float = 60
     """Of one step on the connection, in seconds."""
 
     def call(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Any:

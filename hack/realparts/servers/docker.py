@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from .cgroups import remove_group
 from .process import Process
 from .program import program
 from .server import Server
@@ -82,8 +83,7 @@ class DockerEngine(Server):
         """Take away what the kernel leaves of it."""
         subprocess.run(["rm", "-rf", str(self._run)], check=False)
         for group in Path("/sys/fs/cgroup").glob(f"**/{self._cgroup}"):
-            for inner in sorted((path for path in group.glob("**") if path.is_dir()), reverse=True):
-                inner.rmdir()
+            remove_group(group)
 
     def _home(self) -> str:
         """The process in whose network the engine is: the child of unshare."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,15 @@ _BUCKET = "first"
 class InfluxServer(Server):
     """A running influxd and what a client of it needs."""
 
-    def __init__(self, folder: Path, *, options: Sequence[str], tls: bool, address: str = ports.LOOPBACK) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        options: Sequence[str],
+        tls: bool,
+        address: str = ports.LOOPBACK,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = folder / "influxd"
         """Its data: the metadata files, and the engine's folder."""
         self.data.mkdir(parents=True)
@@ -57,7 +65,8 @@ class InfluxServer(Server):
             "influxd",
             [*argv, *options],
             log=folder / "influxd.log",
-            env={"INFLUXD_CONFIG_PATH": str(self.data)},  # else it takes a config.yaml of the working directory's
+            # Else it takes a config.yaml of the working directory's.
+            env={"INFLUXD_CONFIG_PATH": str(self.data), **(env or {})},
             polite=signal.SIGINT,  # to SIGTERM it doesn't listen, and dies of it like of SIGKILL
         )
         super().__init__(process, self._probe)
@@ -86,13 +95,19 @@ class InfluxServer(Server):
 
 @contextmanager
 def influxd(
-    folder: Path, *, options: Sequence[str] = (), tls: bool = False, address: str = ports.LOOPBACK
+    folder: Path,
+    *,
+    options: Sequence[str] = (),
+    tls: bool = False,
+    address: str = ports.LOOPBACK,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[InfluxServer]:
-    """Run influxd with its data, log and certificates in `folder`; `options` are further command-line ones.
+    """Run influxd with its data, log and certificates in `folder`; `options` are further command-line ones, and `env`
+    further variables of its environment.
 
     `address` is where it listens; if a real node's pods are to reach it, it can't be loopback.
     """
-    server = InfluxServer(folder, options=options, tls=tls, address=address)
+    server = InfluxServer(folder, options=options, tls=tls, address=address, env=env)
     try:
         server.start()
         server.set_up()

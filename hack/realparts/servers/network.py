@@ -114,7 +114,7 @@ def _routes() -> Iterable[IPv4Network]:
 
 
 def _run(*argv: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode != 0:
         raise NetworkFailed(f"{' '.join(argv[:6])}: {done.stderr.strip()}")
     return done.stdout

@@ -28,7 +28,7 @@ PARTS = (
 """What a node and its control plane need."""
 _INSTALLED = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "kubelet", "kube-proxy", "coredns")
 _PLUGINS = ("bridge", "host-local", "loopback", "portmap")
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 

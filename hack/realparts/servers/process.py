@@ -77,7 +77,7 @@ class Process:
         else:
             self._child = _STAYING.submit(self._spawn).result()
 
-    def stop(self, patience: float = 15) -> None:
+    def stop(self, patience: float = 60) -> None:
         """Ask it to end in order, and kill it if it still runs after `patience` seconds."""
         if self._child is None or not self.running:
             return
@@ -97,7 +97,7 @@ class Process:
         """Make it hang (SIGSTOP): its port takes connections, and nobody answers."""
         self._signal(signal.SIGSTOP)
         # On a busy machine its threads go on for a moment.
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while self._child is not None and not _stopped(self._child.pid) and time.monotonic() < end:
             time.sleep(0.01)
 

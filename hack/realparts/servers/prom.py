@@ -51,8 +51,10 @@ def prometheus(folder: Path, config: Mapping[str, Any] | None = None) -> Iterato
 
 
 @contextmanager
-def alertmanager(folder: Path, config: Mapping[str, Any] | None = None) -> Iterator[HttpServer]:
-    """Run Alertmanager with its data, configuration and log in `folder`.
+def alertmanager(
+    folder: Path, config: Mapping[str, Any] | None = None, *, options: Sequence[str] = ()
+) -> Iterator[HttpServer]:
+    """Run Alertmanager with its data, configuration and log in `folder`; `options` are further command-line ones.
 
     `config` is what its configuration file holds; by default it takes alerts and tells nobody.
     """
@@ -63,6 +65,7 @@ def alertmanager(folder: Path, config: Mapping[str, Any] | None = None) -> Itera
         f"--storage.path={folder / 'alertmanager'}",
         f"--web.listen-address={ports.LOOPBACK}:{port}",
         "--cluster.listen-address=",  # no peers, no gossip port
+        *options,
     ]
     with _running(HttpServer("alertmanager", argv, folder=folder, port=port)) as server:
         yield server

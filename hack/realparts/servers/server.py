@@ -21,7 +21,7 @@ class StartFailed(Exception):
 class Server:
     """One server. A restart keeps its port and its data."""
 
-    def __init__(self, process: Process, answers: Callable[[], object], *, patience: float = 60) -> None:
+    def __init__(self, process: Process, answers: Callable[[], object], *, patience: float = 180) -> None:
         """`answers` makes a real request and raises OSError until it succeeds; `patience` is in seconds."""
         self._process = process
         self._answers = answers

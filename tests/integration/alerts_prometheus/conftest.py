@@ -25,7 +25,7 @@ def promtool(needs_parts: Callable[..., None]) -> Callable[..., str]:
     path = program("promtool")
 
     def run(*arguments: str | Path) -> str:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,11 +28,16 @@ from nodetide_core.points import Point, make_tags, tag
 from nodetide_core.policy import Policy
 from nodetide_core.stores.embedded.store import EmbeddedStore
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(900)]
 
 EVERY, SCRAPE, LASTS = 2, 1, 62
+#: A series with a sample for each evaluation.
+EVALUATED = "evaluated"
 #: Seconds by which the two may differ: an evaluation, a scrape before it, and the second that a sample is of.
 SLACK = EVERY + SCRAPE + 1
+#: Seconds by which somebody may come too late before the two see different timelines; and how often it is played until
+#: nobody does.
+LATE, PLAYS = 1.0, 4
 #: By alert, severity and host, when it began and ended to fire, in seconds from the start; an open end is infinite.
 Episodes = dict[tuple[str, str, str], list[tuple[float, float]]]
 
@@ -80,21 +87,24 @@ def api(store: EmbeddedStore) -> Iterator[str]:
         thread.join(30)
 
 
-def scraping(url: str, rules: Path) -> Mapping[str, Any]:
+def scraping(url: str, *rules: Path) -> Mapping[str, Any]:
     target = {"job_name": "nodetide", "static_configs": [{"targets": [urlsplit(url).netloc]}]}
     return {
         "global": {"scrape_interval": f"{SCRAPE}s", "scrape_timeout": f"{SCRAPE}s"},
-        "rule_files": [str(rules)],
+        "rule_files": list(map(str, rules)),
         "scrape_configs": [target],
     }
 
 
-def play(store: EmbeddedStore, evaluator: Evaluator, policy: Policy) -> tuple[int, Episodes]:
-    """Has the engine evaluate while a timeline is written, and gives when it began and what it found."""
+def play(store: EmbeddedStore, evaluator: Evaluator, policy: Policy) -> tuple[int, float, Episodes]:
+    """Has the engine evaluate while a timeline is written, and gives when it began, the longest that it was away, and
+    what it found."""
     start = int(time.time()) + 1
     found: Episodes = {}
     written = start - 1
+    before, away = float(start), 0.0
     while (now := time.time()) < start + LASTS:
+        before, away = now, max(away, now - before)
         for at in range(written + 1, int(now) + 1):
             store.write("p", played(at - start, at))
             written = at
@@ -105,12 +115,22 @@ def play(store: EmbeddedStore, evaluator: Evaluator, policy: Policy) -> tuple[in
             elif step.before.phase is Phase.FIRING and step.after.phase is Phase.INACTIVE:
                 found[key][-1] = (found[key][-1][0], step.at - start)
         time.sleep(0.1)
-    return start, found
+    return start, away, found
+
+
+def lateness(server: HttpServer, start: int) -> float:
+    """By how much a scrape or an evaluation of Prometheus's ever came too late."""
+    found = 0.0
+    for name, every in (("up", SCRAPE), (EVALUATED, EVERY)):
+        (series,) = server.call("GET", f"/api/v1/query?query={name}[{LASTS + 60}s]")["data"]["result"]
+        times = [float(at) for at, value in series["values"] if value == "1" and start < float(at) < start + LASTS]
+        found = max(found, *(after - at - every for at, after in pairwise([start, *times, start + LASTS])))
+    return found
 
 
 def fired(server: HttpServer, start: int) -> Episodes:
     """What Prometheus wrote down about its own rules."""
-    query = quote(f'ALERTS{{alertstate="firing"}}[{LASTS + 10}s]')
+    query = quote(f'ALERTS{{alertstate="firing"}}[{LASTS + 60}s]')
     found: Episodes = {}
     for series in server.call("GET", f"/api/v1/query?query={query}")["data"]["result"]:
         labels = series["metric"]
@@ -118,7 +138,7 @@ def fired(server: HttpServer, start: int) -> Episodes:
         episodes = found.setdefault((labels["alertname"], labels["severity"], labels["host"]), [])
         began = times[0]
         for before, after in zip(times, [*times[1:], math.inf], strict=True):
-            if after - before > 1.5 * EVERY:
+            if after - before > EVERY + LATE + 0.5:
                 ends = before + EVERY
                 episodes.append((began, ends if ends < LASTS - EVERY else math.inf))
                 began = after
@@ -129,21 +149,12 @@ def test_prometheus_fires_when_the_engine_does(
     tmp_path: Path, needs_parts: Callable[..., None], policy: Callable[..., Policy]
 ) -> None:
     needs_parts("prometheus")
-    made = policy(*ALERTS)
-    # Faster than policies may ask for, so that this ends within a minute.
-    made = replace(made, alerts=tuple(replace(alert, every=EVERY) for alert in made.alerts))
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(rule_file([policy_rules(made)]))
-    store = EmbeddedStore.open(tmp_path / "store")
-    store.ensure([made.stream])
-    evaluator = Evaluator(store, store)
-    try:
-        with api(store) as url, prometheus(tmp_path / "prometheus", scraping(url, rules)) as server:
-            start, engine = play(store, evaluator, made)
-            theirs = fired(server, start)
-    finally:
-        evaluator.close()
-        store.close()
+    for number in range(PLAYS):
+        late, engine, theirs = both(tmp_path / str(number), policy)
+        if late <= LATE:
+            break
+    else:
+        pytest.skip(f"this machine is too busy: somebody came {late:.1f} s too late in each of {PLAYS} plays")
     assert set(engine) == {
         ("Held", "critical", "a"),
         ("Low", "warning", "a"),
@@ -155,4 +166,26 @@ def test_prometheus_fires_when_the_engine_does(
     for key, episodes in engine.items():
         assert len(theirs[key]) == len(episodes) == 1, (key, episodes, theirs[key])
         for ours, other in zip(episodes[0], theirs[key][0], strict=True):
-            assert ours == other or abs(ours - other) <= SLACK, (key, episodes, theirs[key])
+            assert ours == other or abs(ours - other) <= SLACK + LATE, (key, episodes, theirs[key])
+
+
+def both(folder: Path, policy: Callable[..., Policy]) -> tuple[float, Episodes, Episodes]:
+    """Of one play, by how much anybody came too late, and what the engine and Prometheus found."""
+    folder.mkdir()
+    made = policy(*ALERTS)
+    # Faster than policies may ask for, so that this ends within a minute.
+    made = replace(made, alerts=tuple(replace(alert, every=EVERY) for alert in made.alerts))
+    rules, beside = folder / "rules.yaml", folder / "beside.yaml"
+    rules.write_text(rule_file([policy_rules(made)]))
+    tells = {"name": "tells", "interval": f"{EVERY}s", "rules": [{"record": EVALUATED, "expr": "vector(1)"}]}
+    beside.write_text(json.dumps({"groups": [tells]}))  # which is YAML
+    store = EmbeddedStore.open(folder / "store")
+    store.ensure([made.stream])
+    evaluator = Evaluator(store, store)
+    try:
+        with api(store) as url, prometheus(folder / "prometheus", scraping(url, rules, beside)) as server:
+            start, away, engine = play(store, evaluator, made)
+            return max(away, lateness(server, start)), engine, fired(server, start)
+    finally:
+        evaluator.close()
+        store.close()

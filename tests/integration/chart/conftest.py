@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import ControlPlane, program
+from servers import ControlPlane, KubectlFailed, program
 
 CHART = Path(__file__).resolve().parents[3] / "charts" / "nodetide"
 #: Kinds that the chart knows of others: here they take anything.
@@ -36,7 +37,7 @@ class Cluster:
     def helm(self, *arguments: str) -> str:
         """Raises Failed."""
         argv = [str(program("helm")), *arguments]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=self._env, timeout=90)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=self._env, timeout=300)
         if done.returncode != 0:
             raise Failed(done.stdout + done.stderr)
         return done.stdout
@@ -60,8 +61,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, needs_parts: Callable[...,
         # Pods are not even tried out without the account that the release makes.
         plane.kubectl("create", "serviceaccount", "nodetide", "--namespace=nodetide")
         for _, _, _, plural in FOREIGN:
-            plane.kubectl("wait", "--for=create", f"crd/{plural}.{_group(plural)}", "--timeout=30s")
-            plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{_group(plural)}", "--timeout=30s")
+            plane.kubectl("wait", "--for=create", f"crd/{plural}.{_group(plural)}", "--timeout=120s")
+            plane.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{_group(plural)}", "--timeout=120s")
+            # And kubectl, by another way, hears of a kind some moments later.
+            _await(lambda plural=plural: _lists(plane, f"{plural}.{_group(plural)}"))
         yield Cluster(plane, folder)
     finally:
         plane.apiserver.stop()
@@ -79,6 +82,21 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
     name = f"t{abs(hash(request.node.nodeid)) % 10**8}"
     cluster.kubectl("create", "namespace", name)
     return name
+
+
+def _await(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not look():
+        assert time.monotonic() < deadline, "not within time"
+        time.sleep(0.1)
+
+
+def _lists(plane: ControlPlane, kind: str) -> bool:
+    try:
+        plane.kubectl("get", kind, "--namespace=default")
+    except KubectlFailed:
+        return False
+    return True
 
 
 def _group(plural: str) -> str:

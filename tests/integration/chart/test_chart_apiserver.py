@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -47,7 +48,7 @@ def post(cluster: Cluster, path: str, body: Any) -> tuple[int, Any, list[str]]:
     """(status, answer, warnings) of a dry run."""
     address = urlsplit(cluster.plane.url)
     connection = http.client.HTTPSConnection(
-        address.hostname, address.port, context=trusting(cluster.plane.ca, cluster.plane.admin), timeout=30
+        address.hostname, address.port, context=trusting(cluster.plane.ca, cluster.plane.admin), timeout=120
     )
     try:
         connection.request("POST", f"{path}?dryRun=All", json.dumps(body), {"Content-Type": "application/json"})
@@ -63,6 +64,14 @@ def strict(namespace: str, cluster: Cluster) -> str:
     cluster.kubectl("label", "namespace", namespace, *(f"{name}={value}" for name, value in STRICT.items()))
     for account in ("nodetide", "nodetide-operator", "nodetide-policy"):
         cluster.kubectl("create", "serviceaccount", account, f"--namespace={namespace}")
+    # Who judges learns of a label from a watch of its own, a moment later.
+    privileged = {"name": "p", "image": "p", "securityContext": {"privileged": True}}
+    spec = {"containers": [privileged], "serviceAccountName": "nodetide"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+    deadline = time.monotonic() + 120
+    while "violates PodSecurity" not in str(post(cluster, f"/api/v1/namespaces/{namespace}/pods", pod)[1]):
+        assert time.monotonic() < deadline, "the namespace takes anything"
+        time.sleep(0.1)
     return namespace
 
 

@@ -43,7 +43,7 @@ def as_the_job(
         "KUBERNETES_SERVICE_PORT": str(address.port),
     }
     argv = [sys.executable, str(SCRIPTS / script), namespace, *arguments]
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
 
 
 def policy_file(cluster: Cluster, namespace: str, folder: Path) -> Path:

@@ -27,7 +27,7 @@ EARLIER = "earlier"
 def pass_of_earlier(folder: Path) -> str:
     """What the collector reads here, as if it had come from `EARLIER` every minute for 20 minutes."""
     argv = [sys.executable, "-m", "nodetide", "collect", "--once", "--format", "line", "--host-name", EARLIER]
-    lines = subprocess.run(argv, cwd=folder, env={}, capture_output=True, text=True, check=True, timeout=30).stdout
+    lines = subprocess.run(argv, cwd=folder, env={}, capture_output=True, text=True, check=True, timeout=120).stdout
     now = int(time.time())
     bare = [line.rpartition(" ")[0] for line in lines.splitlines()]
     return "\n".join(f"{line} {second}" for second in range(now - 1200, now - 60, 60) for line in bare)

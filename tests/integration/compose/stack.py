@@ -22,7 +22,7 @@ from servers.process import Process
 
 #: Services that run one of our commands, each after those it needs.
 OURS = ("upkeep", "collector", "api")
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 class Stack:
@@ -76,7 +76,9 @@ class Stack:
         (script,) = (m["source"] for m in self.services["keys"]["volumes"] if m["target"] == "/keys.sh")
         shell, _ = self.services["keys"]["entrypoint"]
         environment = {**self.services["keys"]["environment"], "KEYS": str(keys), "PATH": "/usr/bin:/bin"}
-        done = subprocess.run([shell, script], env=environment, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(
+            [shell, script], env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -89,7 +91,7 @@ class Stack:
         deadline = time.monotonic() + _PATIENCE
         while True:
             environment = {**self.environment(service), "PATH": "/usr/bin:/bin"}
-            done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=30)
+            done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=120)
             if done.returncode == 0:
                 return
             process = self.processes[service]
@@ -132,7 +134,7 @@ class Stack:
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Any:
         """What the API answers."""
         request = urllib.request.Request(self.api + path, headers=dict(headers or {}))
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
 
     def flux(self, query: str, token: str) -> list[list[str]]:
@@ -143,7 +145,7 @@ class Stack:
             json.dumps({"query": query, "dialect": {"annotations": [], "header": False}}).encode(),
             {"Authorization": f"Token {token}", "Content-Type": "application/json", "Accept": "application/csv"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             lines = answer.read().decode().replace("\r", "").split("\n")
         return [line.split(",") for line in lines if line]
 

@@ -36,7 +36,7 @@ def write(stack: Stack, token: str, bucket: str) -> int:
         {"Authorization": f"Token {token}"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code

@@ -20,7 +20,7 @@ from nodetide_core.policy import API_VERSION, KIND
 
 CRD = Path(__file__).resolve().parents[3] / "manifests" / "crd.yaml"
 POLICIES = f"/apis/{API_VERSION}/namespaces/default/metricpolicies"
-PATIENCE = 30
+PATIENCE = 120
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,9 @@ def api(tmp_path_factory: pytest.TempPathFactory, needs_parts: Callable[..., Non
         plane.kubectl("apply", f"--filename={CRD}")
         # `kubectl wait` fails on a definition that has no conditions yet.
         _await(lambda: api.call("GET", POLICIES).accepted)
+        # And kubectl, by other ways, hears of a kind some moments later.
+        _await(lambda: "nodetide.io/v1alpha1" in plane.kubectl("api-resources", "--api-group=nodetide.io"))
+        _await(lambda: api.call("GET", "/openapi/v3/apis/nodetide.io/v1alpha1").accepted)
         yield api
     finally:
         api.close()

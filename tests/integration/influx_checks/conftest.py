@@ -44,7 +44,7 @@ def received() -> Iterator[Received]:
     thread.start()
     yield found
     server.shutdown()
-    thread.join(10)
+    thread.join(60)
     server.server_close()
 
 
@@ -66,7 +66,7 @@ def policy() -> Callable[..., Policy]:
 def until() -> Callable[..., Any]:
     """``until(condition, seconds, told)``: what the condition gives when it is true; fails when it never is."""
 
-    def wait(condition: Callable[[], Any], seconds: float = 60, told: Callable[[], Any] = lambda: "") -> Any:
+    def wait(condition: Callable[[], Any], seconds: float = 180, told: Callable[[], Any] = lambda: "") -> Any:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = condition()

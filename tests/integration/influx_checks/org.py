@@ -55,7 +55,7 @@ class Org:
 
     def caller(self, token: str | None = None) -> Caller:
         used = token or self.token
-        self._callers.append(connect(StoreConfig(self.server.url, self.name, lambda: used), 10))
+        self._callers.append(connect(StoreConfig(self.server.url, self.name, lambda: used), 60))
         return self._callers[-1]
 
     def keeper(self, token: str | None = None) -> ChecksKeeper:
@@ -119,7 +119,7 @@ class Org:
                 task = f"/api/v2/tasks/{checks[name]['taskID']}/runs"
                 runs.append(f"{task}/{self.call('POST', task, {'scheduledFor': when})['id']}")
             for run in runs:
-                found = until(lambda run=run: self._ended(run), 30)
+                found = until(lambda run=run: self._ended(run), 180)
                 assert found["status"] == "success", found
 
     def _ended(self, run: str) -> dict[str, Any] | None:

@@ -160,7 +160,7 @@ def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def begin(environment: Mapping[str, str], *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "nodetide", *map(str, arguments)],
-            cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False,
+            cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
     return begin

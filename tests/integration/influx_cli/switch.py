@@ -58,7 +58,7 @@ class Switch:
     ) -> None:
         self._call(self._end)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
         self._bound.close()
 
@@ -104,7 +104,7 @@ class Switch:
             self._call(lambda: hold(frozenset()))
 
     def _call(self, work: Callable[[], Any]) -> None:
-        asyncio.run_coroutine_threadsafe(work(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result(120)
 
     async def _start(self) -> None:
         self._changed = asyncio.Event()

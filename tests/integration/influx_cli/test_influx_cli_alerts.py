@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.standalone.alert_story import Hook, tell_the_story
-from tests.integration.standalone.process import Nodetide
+from tests.integration.standalone.alert_story import NEVER, Hook, policy_text, tell_the_story
+from tests.integration.standalone.process import Nodetide, until
 
 from nodetide.exits import Exit
 
@@ -36,3 +36,15 @@ def test_an_alert_from_its_beginning_to_its_end(org: Any, start: Start, tmp_path
         tell_the_story(hook, policy, secrets, evaluator, lambda: serving)
         assert running[-1].end(signal.SIGTERM) == Exit.OK
     assert org.token not in running[0].text() + running[1].text()
+
+
+def test_that_alerts_are_evaluated_is_seen_before_any_fires(org: Any, start: Start, tmp_path: Path) -> None:
+    policy = tmp_path / "watched.yaml"
+    policy.write_text(policy_text("http://127.0.0.1:9/", ["Up"], NEVER).partition("  notify:")[0])
+    applied = start(org.environment, "policy", "apply", str(policy))
+    assert applied.process.wait(60) == Exit.OK, applied.text()
+    serving = start(org.environment, "serve", "--listen", "127.0.0.1:0").wait_until_running()
+    nothing = {"evaluated": False, "firing": 0, "pending": 0, "alerts": []}
+    assert serving.get("/api/v1/alerts") == nothing
+    keeping = start(org.environment, "upkeep", "--policy", str(policy))
+    until(lambda: serving.get("/api/v1/alerts") == {**nothing, "evaluated": True}, 60, keeping.text)

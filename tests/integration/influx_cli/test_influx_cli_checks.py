@@ -127,7 +127,7 @@ def test_a_token_that_may_not_is_told_for_that_policy_alone(org: Any, run: Run, 
 
 
 def until(condition: Callable[[], Any], told: Callable[[], str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < end, told()
         time.sleep(0.1)

@@ -38,11 +38,11 @@ class Kept:
     """
 
     def __init__(self, url: str, org: str, token: str, path: Path | None, tokens: Path | None) -> None:
-        config = StoreConfig(url, org, lambda: token, timeout=5.0)
+        config = StoreConfig(url, org, lambda: token, timeout=60.0)
         self.now = Clock(int(time.time()))
         self._minutes = Clock(0)
         self._store = InfluxStore(config)
-        self._caller = connect(config, 5.0)
+        self._caller = connect(config, 60.0)
         vault = None if tokens is None else FileVault(tokens)
         self.follow: Callable[[Sequence[Policy]], None] = lambda policies: None
         self.keeper = Keeper(

@@ -11,14 +11,15 @@ from servers import InfluxServer, influxd
 from servers.process import Process
 from tests.integration.influx_compat import host
 from tests.integration.influx_compat.judging import Hosts, pair_up
-from tests.integration.influx_compat.reading import read, seconds_held
+from tests.integration.influx_compat.reading import read, seconds_held, without_others
 from tests.integration.influx_compat.running import collector, telegraf, watched
+from tests.integration.things import things
 
 from nodetide_core.catalogue import CATALOGUE
 from nodetide_core.catalogue.telegraf import TELEGRAF_INPUTS
 
 #: How much of each is compared, and how long that may take on a busy machine.
-_SECONDS, _PATIENCE = 13, 90
+_SECONDS, _PATIENCE = 13, 300
 #: Telegraf ends where a CPU lacks a file, so the host of files shows it.
 _LINUX_CPU = '[[inputs.linux_cpu]]\n  metrics = ["cpufreq", "thermal"]\n'
 _BUCKETS = ("here-theirs", "here-ours", "files-theirs", "files-ours")
@@ -33,12 +34,15 @@ def hosts(tmp_path_factory: pytest.TempPathFactory, needs_parts: Callable[..., N
         for name in _BUCKETS:
             server.call("POST", "/api/v2/buckets", {"orgID": server.org_id, "name": name, "retentionRules": []})
         processes = [*_on_this_host(server, here), *_on_files(server, files, tree)]
+        there = things()
         with watched(processes):
             _await(server, _SECONDS // 2, processes)
             host.move(tree)
             _await(server, _SECONDS, processes)
         held = [read(server, name) for name in _BUCKETS]
-    return Hosts(pair_up(*held[:2]), pair_up(*held[2:]))
+    # What other tests have mounted or connected on this host meanwhile, or taken away, is not compared.
+    there &= things()
+    return Hosts(pair_up(*(without_others(each, there) for each in held[:2])), pair_up(*held[2:]))
 
 
 def _on_this_host(server: InfluxServer, folder: Path) -> list[Process]:

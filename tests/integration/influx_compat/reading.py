@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from servers import InfluxServer
+from tests.integration.things import Things, is_of
 
 #: A measurement and its tags.
 Series = tuple[str, frozenset[tuple[str, str]]]
@@ -30,6 +31,12 @@ class Held:
     @property
     def measurements(self) -> frozenset[str]:
         return frozenset(measurement for measurement, _ in self.types)
+
+
+def without_others(held: Held, there: Things) -> Held:
+    """The same without series of mounts, disks and interfaces that are not among these."""
+    kept = {key: fields for key, fields in held.series.items() if is_of(there, key[0], dict(key[1]))}
+    return Held(held.types, kept)
 
 
 def seconds_held(server: InfluxServer, bucket: str, measurement: str) -> int:

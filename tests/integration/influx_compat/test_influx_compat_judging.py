@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.integration.influx_compat.judging import disagreements, pair_up
 from tests.integration.influx_compat.reading import Held
@@ -61,6 +61,7 @@ def test_what_never_moves_must_be_equal() -> None:
     assert said(held(dict.fromkeys(TIMES, 7)), held(dict.fromkeys(TIMES, 8)))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=st.lists(st.integers(0, 10**9), min_size=1_300, max_size=1_300),
     late=st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=12, max_size=12),

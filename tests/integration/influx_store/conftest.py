@@ -13,16 +13,18 @@ from servers import InfluxServer, influxd
 from tests.contracts.store_contract import Clock
 
 from nodetide_core.stores.influx.config import StoreConfig
+from nodetide_core.stores.influx.query_tokens import GivenToken
 from nodetide_core.stores.influx.store import InfluxStore
 
 _numbers = itertools.count()
 
 
 class InfluxWorld:
-    """Lives tomorrow, for InfluxDB expires by its own clock: what is written late here is not late there."""
+    """Lives after tomorrow, for InfluxDB expires by its own clock: what is written late here is not late there. Were it
+    tomorrow, it could begin while a test runs."""
 
     def __init__(self, server: InfluxServer) -> None:
-        self.epoch = (int(time.time()) // 86_400 + 1) * 86_400
+        self.epoch = (int(time.time()) // 86_400 + 2) * 86_400
         self.clock = Clock(self.epoch)
         self._server = server
         name = f"world {next(_numbers)}"
@@ -45,7 +47,8 @@ class InfluxWorld:
 
     def open(self) -> InfluxStore:
         self.close()
-        self._store = InfluxStore(self.config, clock=self.clock)
+        tokens = GivenToken(self.config.token)
+        self._store = InfluxStore(self.config, clock=self.clock, flux_tokens=tokens)
         return self._store
 
     def close(self) -> None:

@@ -29,7 +29,7 @@ def test_those_that_hold_something_are_found_among_many(tmp_path: Path, needs_pa
         for name, at in written.items():
             bucket = server.call("GET", "/api/v2/buckets?" + urlencode({"name": name}))["buckets"][0]["id"]
             server.call("POST", f"/api/v2/write?orgID={org}&bucket={bucket}&precision=s", f"result,host=a error=1 {at}")
-        caller = connect(StoreConfig(server.url, server.org, lambda: server.token), 10)
+        caller = connect(StoreConfig(server.url, server.org, lambda: server.token), 60)
         try:
             assert set(filled(caller, server.org, names)) == written.keys()
             # One that is not there counts as filled, and hides nothing of the others.

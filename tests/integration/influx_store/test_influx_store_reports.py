@@ -23,7 +23,7 @@ def test_the_newest_report_of_each_host_is_told(worlds: Worlds) -> None:
         stream = Stream("p", "reported")
         world.open().ensure([stream])
         now = world.epoch
-        caller = connect(world.config, 20.0)
+        caller = connect(world.config, 60.0)
 
         def write(*lines: str) -> None:
             path = f"/api/v2/write?org={world.config.org.replace(' ', '%20')}&bucket=reported&precision=s"

@@ -9,6 +9,7 @@ import socket
 import socketserver
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +128,19 @@ def make_sink(tmp_path: Path) -> Iterator[Callable[..., InfluxSink]]:
     yield make
     for sink in made:
         sink.close()
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Callable[..., None]:
+    """``told(sink, "words", …)``: tries to write until one of these is logged."""
+
+    def wait(sink: InfluxSink, *words: str) -> None:
+        deadline = time.monotonic() + 180
+        while not any(said in caplog.text for said in words):
+            assert time.monotonic() < deadline, caplog.text
+            sink.flush(0.5)
+
+    return wait
 
 
 class Proxy(socketserver.ThreadingTCPServer):

@@ -32,7 +32,7 @@ def test_influxd_stopped_for_a_quarter_of_an_hour(
         sink.write(bucket, second(number))
     assert sink.stats().written <= 20
     server.start()
-    assert sink.flush(60) == 0
+    assert sink.flush(180) == 0
     assert seconds_held(server, bucket) == list(range(QUARTER_OF_AN_HOUR + 20))
     assert (sink.stats().written, sink.stats().dropped) == (2 * (QUARTER_OF_AN_HOUR + 20), 0)
 
@@ -51,7 +51,7 @@ def test_influxd_killed_in_mid_write(
             sink.write(bucket, second(number))
             number += 1
         server.start()
-    assert sink.flush(60) == 0
+    assert sink.flush(180) == 0
     assert seconds_held(server, bucket) == list(range(number))
     assert sink.stats().dropped == 0
 
@@ -80,17 +80,19 @@ def test_faults_on_the_way(
     fault: str,
     more: dict[str, Any],
 ) -> None:
-    sink = make_sink(server, url=proxy.url, timeout=0.5)
+    sink = make_sink(server, url=proxy.url, timeout=3.0)
     for number in range(600):
         if number == 200:
-            assert sink.flush(30) == 0
+            assert sink.flush(180) == 0
             proxy.fail(fault, **more)
         if number == 400:
-            sink.flush(2.5)
-            assert proxy.faults >= 2
+            deadline = time.monotonic() + 180
+            while proxy.faults < 2:
+                assert time.monotonic() < deadline, proxy.faults
+                sink.flush(0.5)
             proxy.work()
         sink.write(bucket, second(number))
-    assert sink.flush(60) == 0
+    assert sink.flush(180) == 0
     assert seconds_held(server, bucket) == list(range(600))
     assert (sink.stats().written, sink.stats().dropped) == (1200, 0)
 
@@ -99,18 +101,15 @@ def test_influxd_hangs(
     server: InfluxServer, bucket: str, make_sink: MakeSink, second: Second, seconds_held: SecondsHeld
 ) -> None:
     """As a stopped process does: the kernel takes connections, and nobody answers."""
-    sink = make_sink(server, timeout=0.5)
-    slowest = 0.0
+    sink = make_sink(server, timeout=3.0)
     server.pause()
     try:
         for number in range(200):
-            started = time.monotonic()
             sink.write(bucket, second(number))
-            slowest = max(slowest, time.monotonic() - started)
         assert sink.flush(2) == 400
     finally:
         server.resume()
-    assert sink.flush(60) == 0
+    assert sink.flush(180) == 0
     assert seconds_held(server, bucket) == list(range(200))
 
 
@@ -121,7 +120,7 @@ def test_disk_full_at_the_server(
     make_sink: MakeSink,
     second: Second,
     seconds_held: SecondsHeld,
-    caplog: pytest.LogCaptureFixture,
+    told: Callable[..., None],
 ) -> None:
     needs_parts("influxd")
     disk = small_disk("256m")
@@ -130,7 +129,7 @@ def test_disk_full_at_the_server(
         sink = make_sink(server)
         for number in range(100):
             sink.write(bucket, second(number))
-        assert sink.flush(30) == 0
+        assert sink.flush(180) == 0
         ballast = disk / "ballast"
         ballast.touch()
         with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
@@ -138,13 +137,13 @@ def test_disk_full_at_the_server(
                 file.write(b"\0" * 4096)
         for number in range(100, 200):
             sink.write(bucket, second(number))
-        assert sink.flush(8) > 0
-        assert "no space left on device" in caplog.text
+        told(sink, "no space left on device")
+        assert sink.flush(0.5) > 0
         ballast.unlink()
         server.restart()  # seen: influxd 2.7.12 goes on refusing what needs its log file until it is restarted
         for number in range(200, 300):
             sink.write(bucket, second(number))
-        assert sink.flush(60) == 0
+        assert sink.flush(180) == 0
         assert seconds_held(server, bucket) == list(range(300))
         assert (sink.stats().written, sink.stats().dropped) == (600, 0)
         sink.close()
@@ -161,7 +160,7 @@ def test_lines_that_influxd_refuses_hold_up_no_others(
     sink = make_sink(server)
     tags = make_tags({"host": "node-1"})
     sink.write(bucket, second(0))
-    assert sink.flush(30) == 0
+    assert sink.flush(180) == 0
     for number in range(1, 300):
         points = second(number)
         if number % 50 == 0:  # a tag that is reserved: InfluxDB takes nothing of the request
@@ -170,7 +169,7 @@ def test_lines_that_influxd_refuses_hold_up_no_others(
             points.insert(0, Point("mem", tags, {"used_": 1}, points[0].time))
             points.insert(0, Point("mem", tags, {"used_": "text"}, points[0].time))
         sink.write(bucket, points)
-    assert sink.flush(60) == 0
+    assert sink.flush(180) == 0
     server.call(
         "POST",
         f"/api/v2/delete?org={server.org}&bucket={bucket}",
@@ -191,6 +190,6 @@ def test_points_beyond_the_retention_are_counted(
     sink = make_sink(server)
     now = int(time.time())
     sink.write(name, [*second(0), Point("mem", make_tags({"host": "node-1"}), {"used": 1}, now)])
-    assert sink.flush(30) == 0
+    assert sink.flush(180) == 0
     assert (sink.stats().written, sink.stats().dropped) == (1, 2)
     assert "outside retention policy" in caplog.text

@@ -42,7 +42,7 @@ def main(url: str, org: str, bucket: str, token: str, spool: str, first: str, co
         )
         print(number, flush=True)
         time.sleep(PACE)
-    sink.flush(0.5 if stopped else 60)
+    sink.flush(0.5 if stopped else 180)
     sink.close()
     print(json.dumps(asdict(sink.stats())), flush=True)
 

@@ -1,13 +1,18 @@
-"""Dispatchers that end with their test, alerts, and policies."""
+"""Dispatchers that end with their test, alerts, policies, and Alertmanagers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import alertmanager
 from tests.fakes.alert_memory import ToldMemory
+from tests.fakes.receiving import receiving
+from tests.integration.notify.staging import Stage, config
 
 from nodetide_core.alerts.notify.dispatcher import Dispatcher
 from nodetide_core.alerts.notify.model import ActiveAlert
@@ -42,3 +47,19 @@ def alert() -> Callable[..., ActiveAlert]:
         return ActiveAlert(id_, severity, {**known, **labels}, {"summary": "CPU is busy"}, begun, end, 97.5)
 
     return make
+
+
+@pytest.fixture
+def stage(
+    needs_parts: Callable[..., None], tmp_path: Path, make_dispatcher: MakeDispatcher
+) -> Iterator[Callable[..., Stage]]:
+    """``stage(interval, options=[…], **more)``: with `config` of the rest, and further options of Alertmanager's."""
+    needs_parts("alertmanager")
+    with ExitStack() as stack:
+        webhook = stack.enter_context(receiving("any"))
+
+        def make(interval: str = "200ms", options: Sequence[str] = (), **more: str) -> Stage:
+            running = alertmanager(tmp_path, config(webhook, interval, **more), options=options)
+            return Stage(stack.enter_context(running), webhook, make_dispatcher)
+
+        yield make

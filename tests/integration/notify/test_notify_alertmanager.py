@@ -3,114 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from servers import HttpServer, alertmanager
-from tests.fakes.alert_memory import ToldMemory
-from tests.fakes.notify_rig import policy_with
-from tests.fakes.receiving import PATIENCE, Receiving, receiving
+from tests.fakes.receiving import PATIENCE
+from tests.integration.notify.staging import Stage
 
-from nodetide_core.alerts.notify.dispatcher import Dispatcher
 from nodetide_core.alerts.notify.model import ActiveAlert
-from nodetide_core.alerts.notify.receiver import Times
 
 pytestmark = pytest.mark.peer
 
-MakeDispatcher = Callable[..., Dispatcher]
 MakeAlert = Callable[..., ActiveAlert]
-
-
-@dataclass
-class Clock:
-    """The real one, and what it was put forward; waits after failures are the shortest."""
-
-    ahead: float = 0.0
-
-    def times(self) -> Times:
-        return Times(time.monotonic, lambda: time.time() + self.ahead, lambda: 0.0)
-
-
-@dataclass
-class Stage:
-    server: HttpServer
-    webhook: Receiving
-    make: MakeDispatcher
-    clock: Clock = field(default_factory=Clock)
-    memory: ToldMemory = field(default_factory=ToldMemory)
-
-    def __post_init__(self) -> None:
-        self.policies = [policy_with({"name": "am", "type": "alertmanager", "url": self.server.url})]
-        self.restart()
-
-    def restart(self) -> None:
-        self.dispatcher = self.make(self.memory, times=self.clock.times())
-
-    def tell(self, *alerts: ActiveAlert) -> None:
-        self.dispatcher.update(self.policies, {"p": alerts})
-
-    def settled(self) -> None:
-        """Wait until Alertmanager has taken all there is."""
-        end = time.monotonic() + PATIENCE
-        while not (health := self.dispatcher.health()["p", "am"]).ok or health.waiting:
-            assert time.monotonic() < end, health
-            time.sleep(0.01)
-
-    def pass_time(self, seconds: float, *alerts: ActiveAlert) -> None:
-        """So much later, to us, in turns of half a minute."""
-        for _ in range(int(seconds // 30)):
-            self.clock.ahead += 30
-            self.tell(*alerts)
-            self.settled()
-
-    def notified(self) -> list[tuple[str, str, str]]:
-        return [
-            (one["status"], one["labels"]["host"], one["labels"]["severity"])
-            for document in self.webhook.taken
-            for one in document["alerts"]
-        ]
-
-    def wait_for(self, *expected: tuple[str, str, str]) -> None:
-        """Until it has notified of these, in any order, and of nothing else in the second after that."""
-        self.webhook.wait(lambda r: len(self.notified()) >= len(expected))
-        time.sleep(1.0)  # five times the group interval
-        assert sorted(self.notified()) == sorted(expected)
-
-    def believed(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.server.call("GET", "/api/v2/alerts")
-        return found
-
-
-@pytest.fixture
-def stage(
-    needs_parts: Callable[..., None], tmp_path: Path, make_dispatcher: MakeDispatcher
-) -> Iterator[Callable[..., Stage]]:
-    needs_parts("alertmanager")
-    with receiving("any") as webhook:
-        opened: list[Any] = []
-
-        def make(interval: str = "200ms") -> Stage:
-            config = {
-                "route": {
-                    "receiver": "here",
-                    "group_by": ["..."],
-                    "group_wait": "50ms",
-                    "group_interval": interval,
-                    "repeat_interval": "24h",
-                },
-                "receivers": [
-                    {"name": "here", "webhook_configs": [{"url": f"{webhook.url}/hook", "send_resolved": True}]}
-                ],
-            }
-            opened.append(alertmanager(tmp_path, config))
-            return Stage(opened[-1].__enter__(), webhook, make_dispatcher)
-
-        yield make
-        for each in opened:
-            each.__exit__(None, None, None)
 
 
 def test_begin_repetition_and_end_of_each_severity(stage: Callable[..., Stage], alert: MakeAlert) -> None:

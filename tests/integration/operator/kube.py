@@ -44,7 +44,7 @@ class Kube:
         address = urlsplit(plane.url)
         self._lock = threading.Lock()
         self._connection = http.client.HTTPSConnection(
-            address.hostname or "", address.port, context=trusting(plane.ca, plane.admin), timeout=30
+            address.hostname or "", address.port, context=trusting(plane.ca, plane.admin), timeout=120
         )
 
     def close(self) -> None:

@@ -89,6 +89,10 @@ class Org:
 
     def clear(self) -> None:
         """Nothing in it but itself and the test's tokens."""
+        # Rules and checks have tasks, too, which are not among the others.
+        for kind in ("notificationRules", "notificationEndpoints", "checks"):
+            for item in self.call("GET", f"/api/v2/{kind}?orgID={self.id}&limit=100")[kind]:
+                self.call("DELETE", f"/api/v2/{kind}/{item['id']}")
         for task in self.tasks():
             self.call("DELETE", f"/api/v2/tasks/{task['id']}")
         for bucket in self.buckets().values():

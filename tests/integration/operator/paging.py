@@ -40,7 +40,7 @@ class Pager:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            timeout = 10
+            timeout = 60
 
             def do_POST(self) -> None:
                 told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -73,7 +73,7 @@ class Pager:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @contextmanager
@@ -123,7 +123,7 @@ class Feeder:
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
-        self._thread.join(30)
+        self._thread.join(120)
 
     def _run(self) -> None:
         done = int(self.now()) - 15

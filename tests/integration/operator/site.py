@@ -19,7 +19,7 @@ from tests.integration.standalone.process import Nodetide
 __all__ = ["PATIENCE", "Site", "eventually"]
 
 #: Seconds for what should take a few, on a busy machine.
-PATIENCE = 60.0
+PATIENCE = 180.0
 Look = Callable[[], Any]
 
 
@@ -58,6 +58,7 @@ class Site:
             kube.make({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for document in self._rights:
             kube.make(document)
+        eventually(self._may_do_what_it_was_given)
         self.renew_account()
         (folder / "influxdb-token").write_text(org.token)
         (self.port,) = ports.free(1)
@@ -66,6 +67,25 @@ class Site:
             "NODETIDE_OPERATOR_LISTEN": f"127.0.0.1:{self.port}", "INFLUXDB_URL": org.server.url,
             "INFLUXDB_ORG": org.name, "INFLUXDB_TOKEN_FILE": str(folder / "influxdb-token"),
         }  # fmt: skip
+
+    def _may_do_what_it_was_given(self) -> bool:
+        """The apiserver learns of a binding from a watch of its own, a moment later."""
+        rules = {document["metadata"]["name"]: document["rules"] for document in self._rights if "rules" in document}
+        for binding in self._rights:
+            if "roleRef" not in binding:
+                continue
+            for rule in rules[binding["roleRef"]["name"]][:1]:
+                resource, _, subresource = rule["resources"][0].partition("/")
+                asked = {
+                    "namespace": binding["metadata"].get("namespace", ""), "verb": rule["verbs"][0],
+                    "group": rule["apiGroups"][0], "resource": resource, "subresource": subresource,
+                    "name": rule.get("resourceNames", [""])[0],
+                }  # fmt: skip
+                review = {"user": f"system:serviceaccount:{self.namespace}:{ACCOUNT}", "resourceAttributes": asked}
+                path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+                if not self.kube.call("POST", path, {"spec": review})["status"]["allowed"]:
+                    return False
+        return True
 
     def renew_account(self) -> None:
         """A token of the operator's ServiceAccount, and a kubeconfig with it."""
@@ -90,7 +110,7 @@ class Site:
     def probe(self, path: str) -> tuple[int, str]:
         """Status and text of an answer of the operator's own server; status 0 where there is none."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refusal:
             with refusal:

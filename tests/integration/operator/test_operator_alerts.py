@@ -36,7 +36,7 @@ ALERTS = [
     threshold("briefly", **{"for": "15s"}),
     threshold("lasts", **{"for": "10s"}),
     threshold("hysteresis", critical={"above": 95, "recover": 85}),
-    threshold("flaps", keepFiringFor="20s"),
+    threshold("flaps", keepFiringFor="40s"),
     threshold("flutters", **{"for": "10s"}),
     threshold("gone"),
     threshold("silent"),

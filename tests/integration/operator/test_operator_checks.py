@@ -100,5 +100,5 @@ def test_a_secret_that_is_not_there_is_named_and_taken_when_it_comes(site: Site)
     assert len(kept(site)["checks"]) == 1, "its check does not wait for whoever is told"
     made = {"metadata": {"name": "team", "namespace": site.namespace}, "stringData": {"token": SECRET}}
     site.kube.make({"apiVersion": "v1", "kind": "Secret", **made})
-    site.comes_to("p", "AlertsReady", "True KeptInInfluxDB", 60)
+    site.comes_to("p", "AlertsReady", "True KeptInInfluxDB")
     assert count(site) == [1, 1, 1]

@@ -22,7 +22,7 @@ from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_core.stores.influx.store import InfluxStore
 from nodetide_core.tiers import align_down
 
-pytestmark = [pytest.mark.peer, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.peer, pytest.mark.timeout(1800)]
 
 HOUR = 3_600
 HOURS = 6
@@ -74,7 +74,7 @@ def test_across_backfill_every_tier_is_what_the_raw_points_make(site: Site, tmp_
             for begin in range(0, len(points), 5_000):
                 assert writer.write("b", points[begin : begin + 5_000]).rejected == ()
             roll(writer, int(time.time()))  # type: ignore[arg-type]
-        eventually(lambda: _same([found, embedded, oracle], start, end), site.log, patience=150)
+        eventually(lambda: _same([found, embedded, oracle], start, end), site.log, patience=400)
     finally:
         found.close()
         embedded.close()
@@ -92,9 +92,9 @@ def _rolled_up(site: Site, points: Sequence[Point]) -> None:
     last = max(align_down(point.time, 300) for point in points)
     where = f"time = {last}s"
     eventually(
-        lambda: site.org.query("b-5m", f'SELECT "load1_count" FROM "system" WHERE {where}'), site.log, patience=150
+        lambda: site.org.query("b-5m", f'SELECT "load1_count" FROM "system" WHERE {where}'), site.log, patience=400
     )
-    site.comes_to("p", "DownsamplingUpToDate", "True UpToDate", patience=150)
+    site.comes_to("p", "DownsamplingUpToDate", "True UpToDate", patience=400)
 
 
 def _same(stores: Sequence[Reads], start: int, end: int) -> bool:

@@ -64,7 +64,7 @@ class Site:
         if self._server is None or self._thread is None:
             return
         self._server.stop()
-        self._thread.join(30)
+        self._thread.join(120)
         assert not self._thread.is_alive()
         self._server = self._thread = None
 
@@ -73,7 +73,7 @@ class Site:
         request = Request(self.url + path)
         if self.config.token:
             request.add_header("Authorization", f"Bearer {self.config.token}")
-        with urlopen(request, timeout=20) as answer:
+        with urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
 
@@ -95,7 +95,7 @@ class Page:
         """The text of the first match, as the document holds it."""
         return str(self.run("return document.querySelector(arguments[0])?.textContent ?? ''", selector))
 
-    def wait(self, expression: str, *arguments: Any, seconds: float = 40) -> Any:
+    def wait(self, expression: str, *arguments: Any, seconds: float = 180) -> Any:
         """The value of a JavaScript expression as soon as it is truthy."""
         end = time.monotonic() + seconds
         while True:
@@ -203,7 +203,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     log = Path(tmp_path_factory.mktemp("chromedriver"), "log.txt")
     driver = Chrome(options=options, service=Service(driver_path, log_output=str(log)))
-    driver.set_script_timeout(30)
+    driver.set_script_timeout(180)
     yield driver
     driver.quit()
 

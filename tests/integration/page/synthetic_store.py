@@ -90,6 +90,9 @@ class SyntheticStore:
         await self.ready()
         return self.records if bucket == self.policies[0] else {}
 
+    async def evaluated(self, bucket: str) -> int:
+        return int(self.clock())
+
     async def ready(self) -> None:
         if self.broken is not None:
             raise StoreUnavailable(self.broken)

@@ -181,7 +181,7 @@ def test_roles_and_names_for_screen_readers(visit: Callable[..., Page]) -> None:
 
 
 def test_the_status_is_not_read_out_every_second(visit: Callable[..., Page]) -> None:
-    page = visit()
+    page = visit(config=ApiConfig(stale_after=3600))
     page.open()
     page.wait_state("live")
     page.run(

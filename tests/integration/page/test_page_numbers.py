@@ -135,26 +135,28 @@ def test_legends_are_a_text_alternative(visit: Callable[..., Page]) -> None:
     page = visit(stopped=int(time.time()) - 5, config=PATIENT)
     page.open()
     page.wait_drawn("memory")
-    history = page.site.get("api/v1/metrics/history?metric=memory&host=node-1&start_time=-300s")["series"][0]["v"]
+    asked = next(query for query in page.site.store.queries if query.measurement == "mem")
+    span = f"start_time={asked.start}&end_time={asked.stop}"
+    history = page.site.get(f"api/v1/metrics/history?metric=memory&host=node-1&{span}")["series"][0]["v"]
     cells = page.wait(
         "[...(document.querySelector('#chart-memory tbody tr')?.cells ?? [])].map((cell) => cell.textContent)"
     )
     shown = [float(cell.removesuffix("\u00a0%")) for cell in cells[1:]]
     wanted = [history[-1], min(history), sum(history) / len(history), max(history)]
     assert cells[0] == "Memory"
-    # The page and this test asked a few seconds apart.
     assert shown == pytest.approx(wanted, abs=0.35)
     spoken = page.run("return document.querySelector('#chart-memory .plot').getAttribute('aria-valuetext')")
     assert f"Memory {cells[1]}" in spoken
 
 
 def test_samples_arrive_by_themselves(visit: Callable[..., Page]) -> None:
-    page = visit()
+    page = visit(config=PATIENT)
     page.open()
     page.wait_state("live")
     before = page.wait("document.querySelector('#tile-load .number').textContent")
     page.wait("document.querySelector('#tile-load .number').textContent !== arguments[0]", before)
-    page.wait_drawn("load")
+    for chart in ("cpu", "memory", "load", "pressure", "diskio", "network", "disk"):
+        page.wait_drawn(chart)
     page.requests()
     last = page.text("#chart-load tbody td")
     page.wait("document.querySelector('#chart-load tbody td').textContent !== arguments[0]", last)

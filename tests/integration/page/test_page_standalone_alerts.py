@@ -46,11 +46,11 @@ def test_an_alert_comes_and_goes(chromium: Chrome, standalone: Nodetide, policy:
     page.wait_state("live")
     assert page.run("return document.getElementById('alerts').hidden")
     policy.write_text(policy_text(hook.url, ["Up"]))
-    page.wait(f"{ROWS}.length === 1", seconds=60)
+    page.wait(f"{ROWS}.length === 1")
     row = page.run(f"return {ROWS}[0].innerText.replace(/\\s+/g, ' ')")
     assert row.startswith("critical Up") and "is up" in row and "Runbook" in row
     assert page.run("return document.querySelector('.runbook').href") == "https://runbooks.example.com/Up"
     policy.write_text(policy_text(hook.url, ["Up"], NEVER))
-    page.wait("document.getElementById('alerts').hidden", seconds=60)
+    page.wait("document.getElementById('alerts').hidden")
     chromium.get("about:blank")
     assert page.unexpected_errors() == []

@@ -45,12 +45,19 @@ def test_a_retry_can_be_hurried(visit: Callable[..., Page]) -> None:
     page.wait_state("live")
     page.site.stop()
     # By the third attempt the pause is several seconds long.
-    page.wait("/in [4-9] s/.test(document.getElementById('notice-text').textContent)", seconds=40)
+    page.wait("/in [4-9] s/.test(document.getElementById('notice-text').textContent)")
     page.site.start()
-    asked = time.monotonic()
+    # By the browser's own time: how long it then takes to connect is the machine's matter.
+    page.run(
+        """const ask = window.fetch;
+        window.asked = [];
+        window.fetch = (...told) => { window.asked.push(performance.now()); return ask(...told); };
+        const note = () => { window.clicked = performance.now(); };
+        document.getElementById('retry').addEventListener('click', note, {capture: true});"""
+    )
     page.click("#retry")
     page.wait_state("live")
-    assert time.monotonic() - asked < 4
+    assert page.run("return window.asked.find((at) => at >= window.clicked) - window.clicked") < 3000
 
 
 def test_a_stopped_collector_is_stale_though_the_server_answers(visit: Callable[..., Page]) -> None:
@@ -66,7 +73,7 @@ def test_a_stopped_collector_is_stale_though_the_server_answers(visit: Callable[
 
 
 def test_staleness_needs_no_server_to_be_seen(visit: Callable[..., Page]) -> None:
-    page = visit(config=ApiConfig(stale_after=3))
+    page = visit(config=ApiConfig(stale_after=6))
     page.open()
     page.wait_state("live")
     ages = page.run("return document.getElementById('status-age').textContent")
@@ -134,7 +141,7 @@ def test_a_hidden_page_rests_and_catches_up(visit: Callable[..., Page]) -> None:
     )
     page.run(hide % "true")
     page.wait_state("paused")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while clients(page) > 0:
         assert time.monotonic() < deadline, "the stream goes on"
         time.sleep(0.05)
@@ -146,7 +153,7 @@ def test_a_hidden_page_rests_and_catches_up(visit: Callable[..., Page]) -> None:
 
 def clients(page: Page) -> int:
     """Open streams, as the server counts them."""
-    with urlopen(page.site.url + "metrics", timeout=10) as answer:
+    with urlopen(page.site.url + "metrics", timeout=60) as answer:
         text = answer.read().decode()
     return next(
         int(float(line.split()[-1])) for line in text.splitlines() if line.startswith("nodetide_api_stream_clients")

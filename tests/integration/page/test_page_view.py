@@ -56,6 +56,7 @@ def test_a_range_button_fetches_and_draws_its_range(visit: Callable[..., Page], 
         f"Math.abs({area}.getAttribute('aria-valuemax') - {area}.getAttribute('aria-valuemin') - arguments[0]) <= 1",
         seconds,
     )
+    page.wait_drawn("disk")
     requests = asked(page)
     assert {request["start_time"] for request in requests} == {f"-{seconds}s"}
     assert {request["host"] for request in requests} == {"node-1"}

@@ -76,7 +76,7 @@ class Hook:
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
-        self._thread.join(10)
+        self._thread.join(60)
         self._server.server_close()
 
     @property
@@ -107,7 +107,7 @@ def tell_the_story(
     (secrets / "hook" / "token").write_text(f"{TOKEN}\n")
     policy.write_text(policy_text(hook.url, ["Up"]))
     one = evaluator()
-    until(lambda: hook.told() == [("Up", "firing")], 60, lambda: f"{hook.taken} {one.text()}")
+    until(lambda: hook.told() == [("Up", "firing")], 180, lambda: f"{hook.taken} {one.text()}")
     first = hook.taken[0]
     assert hook.tokens == {f"Bearer {TOKEN}"}
     assert first["severity"] == "critical" and first["value"] > 0 and first["endsAt"] is None
@@ -115,26 +115,26 @@ def tell_the_story(
     assert first["annotations"]["summary"] == f"{first['labels']['host']} is up"
     _is_shown(api(), "Up", first)
     one.process.kill()
-    one.process.wait(20)
+    one.process.wait(180)
 
     # Killed and started anew: what it knew it knows, and it does not say it again.
     policy.write_text(policy_text(hook.url, ["Up", "Second"]))
     two = evaluator()
     # Both ask the same, so when the second has been evaluated, so has the first.
-    until(lambda: ("Second", "firing") in hook.told(), 60, lambda: f"{hook.taken} {two.text()}")
+    until(lambda: ("Second", "firing") in hook.told(), 180, lambda: f"{hook.taken} {two.text()}")
     assert hook.told() == [("Up", "firing"), ("Second", "firing")]
-    answer = until(lambda: _answer(api(), 2), 30, two.text)
+    answer = until(lambda: _answer(api(), 2), 180, two.text)
     starts = {alert["name"]: alert["starts_at"] for alert in answer["alerts"]}
     assert starts.keys() == {"Up", "Second"} and starts["Up"] == first["startsAt"]
 
     # The policy is followed while it runs.
     policy.write_text(policy_text(hook.url, ["Up", "Second"], NEVER))
-    until(lambda: len(hook.taken) >= 4, 60, lambda: f"{hook.taken} {two.text()}")
+    until(lambda: len(hook.taken) >= 4, 180, lambda: f"{hook.taken} {two.text()}")
     assert sorted(hook.told()[2:]) == [("Second", "resolved"), ("Up", "resolved")]
     (ended,) = (message for message in hook.taken[2:] if message["labels"]["alertname"] == "Up")
     assert (ended["startsAt"], ended["id"]) == (first["startsAt"], first["id"])
     assert ended["endsAt"] >= first["startsAt"] and ended["reason"] is None
-    until(lambda: _answer(api(), 0), 30, two.text)
+    until(lambda: _answer(api(), 0), 180, two.text)
     assert TOKEN not in one.text() + two.text()
     assert "Traceback" not in one.text() + two.text()
 
@@ -145,13 +145,13 @@ def _answer(api: Nodetide, firing: int) -> Any:
 
 
 def _is_shown(api: Nodetide, name: str, message: dict[str, Any]) -> None:
-    answer = until(lambda: _answer(api, 1), 30, api.text)
+    answer = until(lambda: _answer(api, 1), 180, api.text)
     (alert,) = answer["alerts"]
     assert (alert["name"], alert["state"], alert["policy"]) == (name, "firing", "watched")
     assert (alert["labels"], alert["annotations"]) == (message["labels"], message["annotations"])
     assert (alert["starts_at"], alert["severity"]) == (message["startsAt"], message["severity"])
     assert api.get(f"/api/v1/alerts?host={alert['tags']['host']}&state=firing&severity=critical")["firing"] == 1
     assert api.get("/api/v1/alerts?host=another")["alerts"] == []
-    with urlopen(api.url + "/metrics", timeout=10) as text:
+    with urlopen(api.url + "/metrics", timeout=60) as text:
         (line,) = [line for line in text.read().decode().splitlines() if line.startswith("nodetide_alert_state{")]
     assert line.endswith(" 2.0") and f'alertname="{name}"' in line and 'team="ops"' in line

@@ -30,7 +30,7 @@ class Nodetide:
         self._seen = self.log.stat().st_size
         self.url = ""
 
-    def wait_until_running(self, timeout: float = 30) -> Nodetide:
+    def wait_until_running(self, timeout: float = 180) -> Nodetide:
         self.url = until(self._address, timeout, lambda: f"no address in: {self.text()}").rstrip("/")
         return self
 
@@ -43,7 +43,7 @@ class Nodetide:
         return self.log.read_text()[self._seen :]
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
             return json.loads(answer.read())
 
     def newest(self) -> int:
@@ -51,7 +51,7 @@ class Nodetide:
         series = [s for host in self.get("/api/v1/metrics/current?metric=mem")["hosts"] for s in host["series"]]
         return max((seconds(s["time"]) for s in series), default=0)
 
-    def end(self, how: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
+    def end(self, how: signal.Signals = signal.SIGTERM, timeout: float = 90) -> int:
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:

@@ -20,7 +20,7 @@ from nodetide.exits import Exit
 def count(url: str, token: str, bucket: str) -> int:
     query = urllib.parse.urlencode({"db": bucket, "q": "select count(used) from mem"})
     request = urllib.request.Request(f"{url}/query?{query}", headers={"Authorization": f"Token {token}"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         series = json.loads(answer.read())["results"][0].get("series", [])
     return int(series[0]["values"][0][1]) if series else 0
 
@@ -38,7 +38,7 @@ def test_seconds_arrive_and_the_token_stays_out_of_sight(
             "collect", "--influxdb-url", server.url, "--influxdb-bucket", server.bucket,
             "--spool-dir", str(tmp_path / "spool"), "--flush-interval", "1s",
         )  # fmt: skip
-        until(lambda: count(server.url, server.token, server.bucket) >= 3, 30, one.text)
+        until(lambda: count(server.url, server.token, server.bucket) >= 3, 180, one.text)
         command = Path(f"/proc/{one.process.pid}/cmdline").read_text()
         assert one.end(signal.SIGTERM) == Exit.OK
         assert server.token not in command
@@ -56,5 +56,5 @@ def test_what_is_missing_is_named(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     one = start("collect", "--influxdb-url", "http://127.0.0.1:9")
-    assert one.process.wait(20) == Exit.USAGE
+    assert one.process.wait(180) == Exit.USAGE
     assert f"error: {missing}: is needed for" in one.text()

@@ -38,7 +38,7 @@ def test_a_secret_that_is_missing_is_told_by_its_file_and_never_by_what_it_holds
         def said() -> bool:
             return str(secrets / "hook" / "token") in one.get("/health")["checks"]["alerts"]
 
-        until(said, 60, one.text)
+        until(said, 180, one.text)
         assert one.get("/health")["status"] == "degraded"
         assert one.text().count("receiver hook") == 1, "once, however often it is tried"
         assert hook.taken == []
@@ -55,9 +55,9 @@ def test_an_alert_of_a_policy_that_is_suspended_ends_and_is_told_so(run: Run, tm
         policy.write_text(text + "  suspend: true\n")
         one = run("--policy", str(policy), "--secrets-dir", str(secrets)).wait_until_running()
         policy.write_text(text)
-        until(lambda: hook.told() == [("Up", "firing")], 60, one.text)
+        until(lambda: hook.told() == [("Up", "firing")], 180, one.text)
         policy.write_text(text + "  suspend: true\n")
-        until(lambda: hook.told() == [("Up", "firing"), ("Up", "resolved")], 60, one.text)
+        until(lambda: hook.told() == [("Up", "firing"), ("Up", "resolved")], 180, one.text)
         assert hook.taken[1]["reason"] == "suspended"
         assert one.get("/api/v1/alerts")["alerts"] == []
         assert one.end(signal.SIGTERM) == Exit.OK
@@ -69,10 +69,10 @@ def test_alerts_that_only_influxdb_could_evaluate_are_not_said_to_be_evaluated(r
     policy.write_text(policy_text("http://127.0.0.1:9/", ["Up"]) + "  alertEngine: influxdb\n")
     one = run("--policy", str(policy)).wait_until_running()
     assert one.get("/api/v1/alerts") == {"evaluated": False, "firing": 0, "pending": 0, "alerts": []}
-    assert "nobody evaluates the alerts of policy watched" in one.text()
+    until(lambda: "nobody evaluates the alerts of policy watched" in one.text(), 180, one.text)
 
 
 def test_without_a_policy_of_its_own_an_empty_list_says_that_nothing_fires(run: Run):
     one = run().wait_until_running()
-    assert until(lambda: one.get("/api/v1/alerts")["evaluated"], 30, one.text)
+    assert until(lambda: one.get("/api/v1/alerts")["evaluated"], 180, one.text)
     assert one.get("/api/v1/alerts")["alerts"] == []

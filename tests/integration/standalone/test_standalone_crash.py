@@ -37,7 +37,7 @@ spec:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_fifty_kills_lose_at_most_two_seconds_each_and_leave_every_tier_right(
     run: Callable[..., Nodetide], tmp_path: Path
 ):
@@ -47,14 +47,14 @@ def test_fifty_kills_lose_at_most_two_seconds_each_and_leave_every_tier_right(
     seen: set[int] = set()
     for _ in range(KILLS):
         one = run("--policy", "policy.yaml").wait_until_running()
-        until(one.newest, 20, one.text)
+        until(one.newest, 180, one.text)
         deadline = time.monotonic() + chance.uniform(0.0, 2.5)
         while time.monotonic() < deadline:
             # The API asked all the while is the load; what it has shown is what must not be lost.
             seen.add(one.newest())
         one.end(signal.SIGKILL)
     last = run("--policy", "policy.yaml").wait_until_running()
-    until(lambda: last.newest() > max(seen), 20, last.text)
+    until(lambda: last.newest() > max(seen), 180, last.text)
     last.end(signal.SIGTERM)
 
     store = EmbeddedStore.open(tmp_path / "data")

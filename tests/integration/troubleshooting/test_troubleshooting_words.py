@@ -3,9 +3,11 @@ cause is brought about on the real parts, and what is printed is looked up in th
 
 from __future__ import annotations
 
+import ctypes
 import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -28,8 +30,6 @@ from tests.integration.operator.site import Site, eventually, spec
 from tests.integration.standalone.process import Nodetide
 from tests.integration.troubleshooting.page import row, rows
 
-from nodetide_collector.health import Health
-from nodetide_collector.passes import Outcome
 from nodetide_core.policy import API_VERSION, KIND
 
 pytestmark = pytest.mark.peer
@@ -42,7 +42,8 @@ ALERT = {"name": "a", "type": "threshold", "metric": "mem.used", "critical": {"a
 
 #: Rows that are not shown here, for they need pods or a minute, and where they were.
 ELSEWHERE = {
-    "`no answer in time`": "tests/integration/influx_cli/test_influx_cli_outage.py, without pods",
+    "`no answer in time`": "by hand, and tests/integration/influx_cli/test_influx_cli_outage.py, without pods",
+    "`Temporary failure in name resolution`": "by hand, a policy enforced",
     "the same of collectors or the API alone": "by hand, and the two rows that it leads to, below",
     "NODES is `0/0`": "by hand; tests/cluster/test_chart_fleet.py counts nodes",
     "NODES stays at less": "tests/cluster/test_chart_install.py",
@@ -81,7 +82,7 @@ def shows(words: str, text: str, *without: str) -> None:
 def get(url: str, **headers: str) -> tuple[str, Mapping[str, str]]:
     """Status with text, and headers, whatever the status."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as answer:
             return f"{answer.status} {answer.read().decode()}", answer.headers
     except urllib.error.HTTPError as refusal:
         with refusal:
@@ -167,6 +168,25 @@ class TestInfluxdb:
         collector = start("collect", **of_influx(site, INFLUXDB_BUCKET=bucket))
         eventually(lambda: "field type conflict" in collector.text(), collector.text)
         shows("InfluxDB refuses lines", collector.text())
+
+
+@contextmanager
+def hanging(folder: Path) -> Iterator[None]:
+    """A file system that nobody answers for: who looks into it waits until it is gone. Skips where none can be."""
+    folder.mkdir()
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        device = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        pytest.skip(f"no file system of one's own: {error}")
+    try:
+        options = f"fd={device},rootmode=40000,user_id=0,group_id=0".encode()
+        if libc.mount(b"hanging", bytes(folder), b"fuse", 0, options) != 0:
+            pytest.skip(f"no file system of one's own: {os.strerror(ctypes.get_errno())}")
+        yield
+    finally:
+        os.close(device)  # which has whoever waits fail
+        libc.umount2(bytes(folder), 2)  # MNT_DETACH
 
 
 @contextmanager
@@ -292,13 +312,23 @@ class TestCollector:
         del environment["INFLUXDB_TOKEN"]
         shows("cannot read the token", self.said(start, "cannot read the token", **environment))
 
-    def test_a_probe_fails(self, caplog: pytest.LogCaptureFixture) -> None:
-        """Not brought about: nothing that a test may do to a host makes one fail."""
-        Health().record(Outcome("mem", 0, 0.0, 2.0, None, "timed out", "no answer within 2 s"))
-        shows("probe failed", caplog.text)
+    def test_a_probe_fails(self, start: Callable[..., Nodetide], tmp_path: Path) -> None:
+        """By a number that no kernel has, and that nobody has foreseen."""
+        limit = tmp_path / "sys/net/netfilter/nf_conntrack_max"
+        limit.parent.mkdir(parents=True)
+        limit.write_text("9" * 400)
+        said = self.said(start, "probe failed", NODETIDE_PROC_ROOT=str(tmp_path))
+        shows("probe failed", said)
+        assert "group=conntrack error=OverflowError detail='int too large to convert to float'" in said
+
+    def test_a_probe_takes_too_long(self, start: Callable[..., Nodetide], tmp_path: Path) -> None:
+        with hanging(tmp_path / "pressure"):
+            said = self.said(start, "probe failed", NODETIDE_PROC_ROOT=str(tmp_path))
+        shows("probe failed", said)
+        assert re.search("group=pressure error=timed out detail='no answer within .* s'", said)
 
     def test_a_probe_leaves_something_out(self, start: Callable[..., Nodetide], tmp_path: Path) -> None:
-        said = self.said(start, "probe leaves something out", NODETIDE_PROC_ROOT=str(tmp_path))
+        said = self.said(start, "group=mem reason='no such file'", NODETIDE_PROC_ROOT=str(tmp_path))
         shows("probe leaves something out", said)
         assert "group=mem reason='no such file'" in said
 
@@ -358,7 +388,7 @@ class TestHelm:
         homes = {name: str(folder / name) for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME")}
         env = {**os.environ, **homes, "KUBECONFIG": str(kube.plane.kubeconfig) if kube else os.devnull}
         argv = [str(program("helm")), *arguments]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=90)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env, timeout=300)
         return done.stderr if done.returncode else ""
 
     @pytest.mark.parametrize(

@@ -45,6 +45,46 @@ def test_what_is_idle_costs_no_memory(bench, policy, cpu):
     assert report.health[NAME].evaluated == bench.epoch + 30
 
 
+def test_that_alerts_are_evaluated_is_noted_at_once_and_every_ten_minutes(bench, policy, cpu):
+    rules = policy(cpu(), cpu(name="Other"))
+    others = [policy(cpu(), name="theirs", suspend=True), policy(name="none", notify=[])]
+    bench.turn(10, rules, *others)
+    assert bench.store.noted == [("p", bench.epoch + 10)]
+    for at in range(31, 3_700, 30):
+        bench.turn(at, rules, *others)
+    assert [bucket for bucket, _ in bench.store.noted] == ["p"] * (1 + 3_700 // 600)
+    assert bench.store.saved == []
+    # Who goes on after a restart, or when the clock was set back, says so, too.
+    count = len(bench.store.noted)
+    bench.restart()
+    bench.turn(3_700, rules)
+    bench.turn(100, rules)
+    assert [at for _, at in bench.store.noted[count:]] == [bench.epoch + 3_700, bench.epoch + 100]
+
+
+def test_it_is_not_noted_where_nothing_can_be_evaluated(bench, policy, cpu):
+    rules = policy(cpu())
+    bench.store.refused[""] = StoreUnavailable("away")
+    bench.turn(31, rules)
+    assert bench.store.noted == []
+    bench.store.refused.clear()
+    bench.store.values[CPU] = {"a": 97}
+    bench.turn(61, rules)
+    assert len(bench.store.saved) == 1 and bench.store.noted == [], "a record says so, too"
+    bench.store.values[CPU] = {}
+    bench.turn(91, rules)
+    assert bench.store.noted == []
+
+
+def test_where_it_cannot_be_noted_an_alert_could_not_be_either_and_is_said_to_be_broken(bench, policy, cpu):
+    rules = policy(cpu())
+    bench.store.unsaved = StoreRejected("read only")
+    assert "states cannot be saved: read only" in bench.turn(31, rules).health[NAME].error
+    bench.store.unsaved = None
+    health = bench.turn(61, rules).health[NAME]
+    assert (health.error, health.evaluated) == ("", bench.epoch + 60)
+
+
 def test_for_and_keep_firing_for_end_between_evaluations(bench, policy, cpu):
     rules = policy(cpu(**{"for": "45s", "keepFiringFor": "10s"}))
     bench.store.values[CPU] = {"a": 97}

@@ -96,7 +96,7 @@ def test_a_deadman_looks_back_a_day_or_as_far_as_points_go(policy, ask):
 
 def test_flux_is_asked_as_it_stands(policy):
     (alert,) = policy({"name": "a", "type": "flux", "flux": " x\n", "info": {"above": 1}}).alerts
-    assert question_of(STREAM, alert, EPOCH) == FluxText(" x\n")
+    assert question_of(STREAM, alert, EPOCH) == FluxText("p", " x\n")
 
 
 # Against the samples themselves

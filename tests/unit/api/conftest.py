@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,20 @@ from nodetide_core.points import Point, make_tags
 
 #: 2026-03-01T09:00:00Z
 NOW = 1_772_355_600
+
+
+@pytest.fixture
+async def let_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Has so many seconds gone by for the loop; but for that its clock stands still, however slow this machine is."""
+    loop = asyncio.get_running_loop()
+    time = loop.time()
+
+    def seconds(passed: float) -> None:
+        nonlocal time
+        time += passed
+
+    monkeypatch.setattr(loop, "time", lambda: time)
+    return seconds
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ def remember(store: MemoryReader, now: int) -> Callable[..., AlertKey]:
         **tags: str,
     ) -> AlertKey:
         key = AlertKey(bucket, alert, severity, tuple(sorted(tags.items())))
+        store.evaluations[bucket] = now
         fired = now - age + 30 if phase is Phase.FIRING else 0
         told = {"alertname": alert, "severity": severity, "policy": bucket, "namespace": "default"} | tags
         store.records.setdefault(bucket, {})[key] = AlertRecord(
@@ -131,12 +132,22 @@ async def test_of_very_many_the_list_is_short_and_the_count_whole(client, rememb
 
 
 @pytest.mark.parametrize("evaluating", [True, False])
-async def test_without_a_sign_of_an_evaluator_an_empty_list_says_nothing(connect, remember, get, evaluating):
+async def test_without_a_sign_of_an_evaluator_an_empty_list_says_nothing(connect, store, now, get, evaluating):
+    store.held.append(Stream("other", "other"))
     async with connect(evaluating=lambda: evaluating) as client:
         assert (await get(client, "/api/v1/alerts", Alerts)).evaluated is evaluating
-        remember(phase=Phase.INACTIVE)
+        store.evaluations["other"] = now - 1_700
         answer = await get(client, "/api/v1/alerts", Alerts)
         assert (answer.evaluated, answer.alerts, answer.firing, answer.pending) == (True, [], 0, 0)
+        assert (await get(client, "/api/v1/alerts?policy=system-metrics", Alerts)).evaluated is evaluating
+        assert (await get(client, "/api/v1/alerts?policy=other", Alerts)).evaluated
+
+
+async def test_what_is_remembered_is_no_sign_that_anybody_evaluates_still(client, store, now, remember, get):
+    remember()
+    store.evaluations["system-metrics"] = now - 1_900
+    answer = await get(client, "/api/v1/alerts", Alerts)
+    assert (answer.evaluated, answer.firing) == (False, 1)
 
 
 async def test_a_value_that_json_does_not_know(client, remember, get):

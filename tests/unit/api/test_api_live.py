@@ -51,7 +51,7 @@ def ticker() -> Ticker:
 
 @pytest.fixture
 def live(store, ticker, now) -> Live:
-    return Live(store, ApiConfig(query_timeout=0.01), lambda: now + 0.5, ticker.sleep)
+    return Live(store, ApiConfig(query_timeout=10), lambda: now + 0.5, ticker.sleep)
 
 
 @pytest.fixture
@@ -156,13 +156,15 @@ async def test_failure_and_recovery_are_each_said_once(live, store, stream, tick
 
 @pytest.mark.parametrize("how", ["slow", "broken"])
 async def test_a_store_that_hangs_or_breaks_is_said_too_and_the_poller_goes_on(
-    live, store, stream, ticker, how, caplog
+    live, store, stream, ticker, how, caplog, let_pass
 ):
     if how == "slow":
         store.gate.clear()
     else:
         store.failure = RuntimeError("secret")
     subscription = live.subscribe(stream)
+    await store.waiting("latest")
+    let_pass(10)
     status = await subscription.next()
     assert isinstance(status, Status)
     assert not status.ok

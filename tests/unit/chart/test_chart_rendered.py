@@ -311,6 +311,38 @@ def test_a_changed_policy_is_another_job(render: Callable[..., Objects]):
     assert len({job({}), job(suspended), job({"image": {"tag": "2"}})}) == 3
 
 
+@pytest.mark.parametrize("base", ["https://wiki.example.com/ops:1/nodetide", "http://wiki/"])
+def test_runbooks_are_where_the_values_say(render: Callable[..., Objects], base: str):
+    def links(values: Mapping[str, Any]) -> list[str]:
+        monitoring = {"monitoring": {"prometheusRule": {"enabled": True}}}
+        objects = render(values={**values, **monitoring})
+        policy = named(objects, "ConfigMap", "nodetide-default-policy")["data"]["policy.yaml"]
+        (rules,) = of_kind(objects, "PrometheusRule")
+        alerts = [
+            *yaml.safe_load(policy)["spec"]["alerts"],
+            *(rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule),
+        ]
+        return [alert["annotations"]["runbook_url"] for alert in alerts]
+
+    theirs, mine = links({}), links({"defaultPolicy": {"runbooks": base}})
+    assert len({*theirs}) > 20 and not any("RUNBOOKS" in link for link in theirs)
+    assert {link.rpartition("/")[0] for link in mine} == {base.rstrip("/")}
+    assert [link.rpartition("/")[2] for link in mine] == [link.rpartition("/")[2] for link in theirs]
+    example = Path(__file__).resolve().parents[3] / "manifests/examples/default-alerts.yaml"
+    kept = [alert["annotations"]["runbook_url"] for alert in yaml.safe_load(example.read_text())["spec"]["alerts"]]
+    assert {*theirs} == {*kept}
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "wiki", "ftp://wiki", "http://wiki/{{ .x }}", "http://wiki/a b", "http://wiki/#x"]
+)
+def test_an_address_of_runbooks_that_would_be_no_text_is_refused(
+    render: Callable[..., Objects], refused: type[Exception], wrong: str
+):
+    with pytest.raises(refused, match="runbooks"):
+        render(values={"defaultPolicy": {"runbooks": wrong}})
+
+
 def test_own_alerts_and_receivers_stay(render: Callable[..., Objects]):
     alert = {"name": "A", "type": "deadman", "metric": "system.uptime", "critical": {}}
     receiver = {"name": "r", "type": "http", "url": "http://r"}

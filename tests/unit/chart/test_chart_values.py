@@ -48,6 +48,7 @@ OTHER: dict[str, Any] = {
     "propagation": "None",
     "service.type": "LoadBalancer",
     "url": "http://changed:1234",
+    "runbooks": "https://changed.example.com/runbooks",
     "resync": "77s",
     "flushInterval": "77s",
     "serviceMonitor.interval": "77s",
@@ -212,6 +213,9 @@ def test_the_same_values_give_the_same(helm_template: Callable[..., str]):
         ({"collector": {"rootMount": {"propagation": "Bidirectional"}}}, "/collector/rootMount/propagation"),
         ({"collector": {"spool": {"hostPath": "relative"}}}, "/collector/spool/hostPath"),
         ({"operator": {"resync": "soon"}}, "/operator/resync"),
+        # Every drain of a node would wait for ever.
+        ({"api": {"podDisruptionBudget": {"maxUnavailable": 0}}}, "/api/podDisruptionBudget/maxUnavailable"),
+        ({"api": {"podDisruptionBudget": {"maxUnavailable": "0%"}}}, "/api/podDisruptionBudget/maxUnavailable"),
     ],
 )
 def test_what_cannot_work_is_refused(

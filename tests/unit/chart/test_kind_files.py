@@ -75,7 +75,7 @@ case "$1" in
   info) echo '{"SecurityOptions":[],"CgroupDriver":"systemd","CgroupVersion":"2"}' ;;
   # kind gives up when the first of its nodes does not come up: not before it has begun all.
   run)
-    for try in $(seq 100); do
+    for try in $(seq 300); do
       [ "$(grep -c '^run --name' "$CALLS")" -lt 3 ] || break
       sleep 0.1
     done ;;

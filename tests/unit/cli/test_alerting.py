@@ -71,7 +71,7 @@ def make(store: EmbeddedStore, clock: Clock) -> Iterator[Callable[..., Alerting]
 
     yield build
     for one in made:
-        one.stop(10)
+        one.stop(60)
 
 
 def _no_secrets(*_: object) -> str:
@@ -222,7 +222,7 @@ def test_whatever_fails_the_next_turn_is_made(store: EmbeddedStore):
     assert alerting.health() == "ZeroDivisionError: oops"
     alerting.turn()
     assert (alerting.health(), firing(store)) == ("ok", ["Hot"])
-    assert alerting.stop(10)
+    assert alerting.stop(60)
 
 
 def test_an_evaluation_that_does_not_end_is_told(make: Callable[..., Alerting], store: EmbeddedStore, clock: Clock):
@@ -254,7 +254,7 @@ def test_it_is_said_who_evaluates(make: Callable[..., Alerting]):
         engine = "influxdb" if "influxdb" in spec else "nodetide"
         alerting.follow([policy(*alerts, alertEngine=engine, suspend=True in spec)])
         assert alerting.evaluates is evaluates, spec
-    assert alerting.stop(10)
+    assert alerting.stop(60)
     assert not alerting.evaluates
 
 
@@ -262,9 +262,9 @@ def test_the_thread_ends_and_tells_nothing_of_what_ends_with_it(
     make: Callable[..., Alerting], store: EmbeddedStore, caplog: pytest.LogCaptureFixture
 ):
     alerting = make()
-    assert alerting.stop(1), "it need not have begun"
+    assert alerting.stop(60), "it need not have begun"
     another = make()
     another.follow([policy(HOT)])
     another.start()
-    assert another.stop(10)
+    assert another.stop(60)
     assert caplog.messages == []

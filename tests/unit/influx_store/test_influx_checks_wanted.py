@@ -17,7 +17,7 @@ from nodetide_core.stores.influx.checks.wanted import Wanted, wanted
 CPU = {"name": "A", "type": "threshold", "metric": "cpu.usage_active", "critical": {"above": 90}}
 
 
-def asked(secret: str = "text", **spec: Any) -> Wanted:
+def asked(secret: str = "text", reads: tuple[str | None, ...] = (), **spec: Any) -> Wanted:
     document = {"apiVersion": "nodetide.io/v1alpha1", "kind": "MetricPolicy", "metadata": {"name": "b"}}
     policy = parse_policy({**document, "spec": {"alertEngine": "influxdb", **spec}})
 
@@ -25,7 +25,7 @@ def asked(secret: str = "text", **spec: Any) -> Wanted:
         return secret
 
     def script(text: str) -> Script:
-        return Script((), (), text)
+        return Script((), (), text, reads)
 
     return wanted(policy, policy.stream, "me", CATALOGUE, scripts=script, secrets=read)
 
@@ -176,3 +176,25 @@ def test_whatever_users_write_stays_inside_of_string_literals(summary: str, labe
     key = f"k{label}"
     hostile = text(annotations={"summary": f"x{summary}"}, labels={key: f"x{value}"}, filter={"cpu": value})
     assert _LITERAL.sub("S", hostile) == _LITERAL.sub("S", harmless)
+
+
+@pytest.mark.parametrize(
+    ("reads", "what"),
+    [
+        ((), ""),
+        (("b", "b-1h"), ""),
+        (("b", "other"), "the bucket 'other'"),
+        ((None,), "a bucket whose name it works out"),
+    ],
+    ids=["none", "own", "other", "worked out"],
+)
+def test_flux_reads_the_buckets_of_its_policy_for_no_right_keeps_it_from_others(
+    reads: tuple[str | None, ...], what: str
+) -> None:
+    found = asked(reads=reads, alerts=[{"name": "F", "type": "flux", "flux": "x", "critical": {"above": 1}}])
+    if not what:
+        assert (len(found.checks), found.troubles) == (1, ())
+        return
+    (trouble,) = found.troubles
+    assert (found.checks, found.held, trouble.where) == ((), frozenset(), "alert F")
+    assert trouble.message.startswith(f"flux: it reads {what}; ") and trouble.message.endswith("b, b-5m, b-1h, b-1d")

@@ -14,7 +14,14 @@ from nodetide_core.errors import StoreRejected, StoreUnavailable
 from nodetide_core.lineprotocol import Encoder, parse
 from nodetide_core.points import Point, SeriesKey
 from nodetide_core.stores.influx import alert_records
-from nodetide_core.stores.influx.alert_records import RECORDS, TOLD, points, remembered_in, remembered_request
+from nodetide_core.stores.influx.alert_records import (
+    EVALUATED,
+    RECORDS,
+    TOLD,
+    points,
+    remembered_in,
+    remembered_request,
+)
 from nodetide_core.stores.influx.answers import Rows
 from nodetide_core.stores.influx.flux_answers import readings
 
@@ -71,6 +78,27 @@ def test_what_was_written_last_is_what_is_remembered(steps: Any) -> None:
     assert remembered_in("b", through(written)) == wanted
 
 
+def test_that_somebody_evaluates_is_written_but_not_by_those_who_only_tell() -> None:
+    told = {ToldKey("team", "id"): Told("", 1, 2)}
+    record = AlertRecord(AlertState(Phase.FIRING, 1, 2, 3, 4, 5.0), {}, {})
+    key = AlertKey("b", "A", "info", ())
+    counts = [
+        sum(point.measurement == EVALUATED for point in points(records, said, 7))
+        for records, said in (({}, {}), ({key: record}, {}), ({key: None}, told), ({}, told))
+    ]
+    assert counts == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "at"),
+    [([], 0), ([[70, 7]], 7), ([[70, None]], 0), ([[70, "x"]], 0)],
+    ids=["none", "one", "null", "text"],
+)
+def test_when_somebody_evaluated_last(values: list[list[Any]], at: int) -> None:
+    rows = [Rows(SeriesKey(EVALUATED, ()), ["time", "at"], values)] if values else []
+    assert alert_records.evaluated_in(rows) == at
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_numbers_that_influxdb_does_not_have_become_one_that_it_has(value: float) -> None:
     key = AlertKey("b", "A", "info", ())
@@ -79,7 +107,7 @@ def test_numbers_that_influxdb_does_not_have_become_one_that_it_has(value: float
 
 
 def test_the_host_stands_in_a_tag_of_its_own() -> None:
-    (point,) = points({AlertKey("b", "A", "info", (("cpu", "c"), ("host", "h"))): None}, {}, 7)
+    point, _ = points({AlertKey("b", "A", "info", (("cpu", "c"), ("host", "h"))): None}, {}, 7)
     assert dict(point.tags) == {"alert": "A", "severity": "info", "host": "h", "series": '{"cpu":"c","host":"h"}'}
     assert point.fields["state"] == 0
 

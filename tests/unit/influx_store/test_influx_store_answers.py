@@ -36,7 +36,7 @@ def server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
                 except OSError:
                     return
                 with connection:
-                    connection.settimeout(30)
+                    connection.settimeout(60)
                     handle(connection)
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -46,7 +46,7 @@ def server(handle: Callable[[socket.socket], None]) -> Iterator[str]:
         finally:
             # Closing alone does not wake whoever waits in accept.
             listening.shutdown(socket.SHUT_RDWR)
-            thread.join(30)
+            thread.join(60)
     assert not thread.is_alive()
 
 
@@ -199,7 +199,7 @@ async def test_a_reader_that_leaves_closes_its_connection() -> None:
         pool = CallerPool(lambda: Caller(Transport(url), lambda: "t"), 1)
         assert await pool.run(work) == []
         reading = asyncio.create_task(pool.run(work))  # on the connection that was kept
-        assert await asyncio.to_thread(arrived.wait, 30)
+        assert await asyncio.to_thread(arrived.wait, 60)
         waiting = asyncio.create_task(pool.run(work))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -207,7 +207,7 @@ async def test_a_reader_that_leaves_closes_its_connection() -> None:
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-        assert await asyncio.to_thread(left.wait, 30)
+        assert await asyncio.to_thread(left.wait, 60)
         pool.close()
     assert requests[0] == 2  # neither sent again, nor sent at all once cancelled
 
@@ -242,9 +242,9 @@ def test_a_caller_that_was_ended_fails_at_once_and_for_good() -> None:
 
         working = threading.Thread(target=call_again_and_again, daemon=True)
         working.start()
-        assert arrived.wait(30)
+        assert arrived.wait(60)
         caller.end()
-        working.join(30)
+        working.join(60)
         caller.end()
     assert (len(failed), connections[0]) == (3, 1)
 
@@ -259,7 +259,7 @@ async def test_closing_ends_what_runs() -> None:
     with server(hang) as url:
         pool = CallerPool(lambda: Caller(Transport(url), lambda: "t"), 2)
         reading = asyncio.create_task(pool.run(lambda caller: ask(caller, REQUEST, doing="asking")))
-        assert await asyncio.to_thread(arrived.wait, 30)
+        assert await asyncio.to_thread(arrived.wait, 60)
         await asyncio.to_thread(pool.close)
         with pytest.raises(StoreUnavailable):
             await reading

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from tests.unit.operator.fake_apiserver import FakeApiserver
 
 from nodetide_core.stores.influx.config import StoreConfig
 from nodetide_operator.config import OperatorConfig
 from nodetide_operator.world import PolicyObject, policy_object
-
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

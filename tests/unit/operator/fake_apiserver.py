@@ -34,7 +34,7 @@ class FakeApiserver:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            timeout = 10
+            timeout = 60
 
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -69,7 +69,7 @@ class FakeApiserver:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(10)
+        self._thread.join(60)
 
     def __enter__(self) -> FakeApiserver:
         self._thread.start()

@@ -58,7 +58,7 @@ class FakeStore:
     async def last_seen(self, *_: Any) -> Mapping[Any, int]:
         raise AssertionError("no alert here asks for this")
 
-    async def flux(self, text: str) -> list[Reading]:
+    async def flux(self, bucket: str, text: str) -> list[Reading]:
         self.asked.append(text)
         if self.fails is not None:
             raise self.fails

@@ -11,7 +11,7 @@ import pytest
 
 from nodetide_operator.loops import Loop
 
-PATIENCE = 30
+PATIENCE = 60
 
 
 class Turns:

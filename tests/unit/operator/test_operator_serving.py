@@ -21,7 +21,7 @@ class Served:
         self.server.start()
 
     def get(self, path: str) -> tuple[int, str, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -43,15 +44,16 @@ def await_text(file: Path, text: str) -> None:
 
 
 def await_end(pid: int) -> None:
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.005)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.005)
 
 
 def test_it_ends_upon_the_polite_signal(make: Make) -> None:
     process = make("trap 'echo bye; exit 7' INT; echo up; while :; do sleep 0.01; done", polite=signal.SIGINT)
     process.start()
     await_text(process.log, "up")
-    process.stop()
+    process.stop(patience=60)
     assert process.exit_code == 7
     assert "bye" in process.log.read_text()
 
@@ -78,7 +80,7 @@ def test_a_paused_one_can_be_stopped(make: Make) -> None:
     process.start()
     await_text(process.log, "up")
     process.pause()
-    process.stop()
+    process.stop(patience=60)
     assert process.exit_code == 7
 
 

@@ -61,7 +61,7 @@ class TestEmbeddedAlerts(AlertContract):
 def test_flux_is_refused_and_says_what_it_needs(world):
     store = world.open()
     with pytest.raises(StoreRejected, match="InfluxDB"):
-        asyncio.run(store.flux("buckets()"))
+        asyncio.run(store.flux("b", "buckets()"))
 
 
 def test_last_seen_knows_sealed_points_field_by_field(world):

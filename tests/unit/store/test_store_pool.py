@@ -34,7 +34,7 @@ async def started(pool, work):
         return work(connection, check)
 
     task = asyncio.create_task(pool.run(run))
-    assert await asyncio.to_thread(began.wait, 10)
+    assert await asyncio.to_thread(began.wait, 60)
     return task
 
 

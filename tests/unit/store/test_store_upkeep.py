@@ -66,8 +66,8 @@ def test_the_thread_turns_until_it_is_stopped():
     upkeep = Upkeep(store, interval=0.001, clock=lambda: 1.0)
     upkeep.start()
     for _ in range(5):
-        assert store.called.acquire(timeout=10)
-    assert upkeep.stop(10)
+        assert store.called.acquire(timeout=60)
+    assert upkeep.stop(60)
     before = len(store.calls)
     assert not store.called.acquire(timeout=0.05) or len(store.calls) == before
 
@@ -76,8 +76,8 @@ def test_stopping_ends_a_turn_that_would_go_on_for_ever():
     store = Store(RollupReport(remaining=1))
     upkeep = Upkeep(store, clock=lambda: 1.0)
     upkeep.start()
-    assert store.called.acquire(timeout=10)
-    assert upkeep.stop(10)
+    assert store.called.acquire(timeout=60)
+    assert upkeep.stop(60)
 
 
 def test_it_can_be_stopped_before_it_started():

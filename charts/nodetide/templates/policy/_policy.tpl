@@ -3,7 +3,7 @@
 {{- $own := .Values.defaultPolicy -}}
 {{- $spec := deepCopy $own.spec -}}
 {{- if and $own.alerts (not (hasKey $spec "alerts")) -}}
-{{- $_ := set $spec "alerts" (.Files.Get "files/default-alerts.yaml" | fromYamlArray) -}}
+{{- $_ := set $spec "alerts" (.Files.Get "files/default-alerts.yaml" | replace "RUNBOOKS" (trimSuffix "/" $own.runbooks) | fromYamlArray) -}}
 {{- end -}}
 {{- $url := include "nodetide.alertmanagerUrl" . -}}
 {{- if and $url $spec.alerts (not (hasKey $spec "notify")) -}}

@@ -89,14 +89,17 @@ class Spool:
     def take(self, limits: Limits) -> Load | None:
         """The oldest batches, at least one, to be settled; None if there is nothing.
 
-        What was taken before and is not settled is taken again, with more where there is more.
+        What was taken before and is not settled is taken again, with more where there is more that follows on it.
         """
         with self._lock:
             files, taken = self._log, self._taken
             again = taken is not None and taken.cut is None  # older than what went to disk meanwhile
             self._put_back()
-            if again or (self._memory and taken is None and (files is None or not files.lines)):
-                self._taken = Load(self._pop(limits), None)
+            on_disk = files is not None and files.lines > 0
+            if again or (self._memory and taken is None and not on_disk):
+                # What else is in memory came later than what is on disk.
+                most = len(taken.batches) if taken is not None and on_disk else len(self._memory)
+                self._taken = Load(self._pop(limits, most), None)
                 return self._taken
         cut = files.read(limits, taken.cut if taken is not None else None) if files is not None else None
         with self._lock:
@@ -209,11 +212,11 @@ class Spool:
                 self._name, self._max_bytes, self._memory_bytes,
             )  # fmt: skip
 
-    def _pop(self, limits: Limits) -> tuple[Batch, ...]:
-        """Take batches out of memory."""
+    def _pop(self, limits: Limits, most: int) -> tuple[Batch, ...]:
+        """Take batches out of memory, so many at most."""
         found = [self._memory.popleft()]
         lines, size = found[0].packed.count, len(found[0].packed.data)
-        while self._memory:
+        while self._memory and len(found) < most:
             batch = self._memory[0]
             lines, size = lines + batch.packed.count, size + len(batch.packed.data)
             if lines > limits.lines or size > limits.size or not same_hour(found[0], batch):

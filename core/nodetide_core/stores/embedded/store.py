@@ -65,6 +65,8 @@ class EmbeddedStore:
         self._streams: dict[str, StreamState] = {}
         self._newest: dict[str, Newest] = {}
         self._newest_lock = threading.Lock()
+        #: When it was last remembered that alerts of a bucket are evaluated.
+        self._evaluated: dict[str, int] = {}
 
     @classmethod
     def open(
@@ -216,11 +218,15 @@ class EmbeddedStore:
             )
         )
 
-    async def flux(self, text: str) -> Sequence[Reading]:
+    async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
         raise StoreRejected("an alert of type flux needs InfluxDB; the embedded store knows no Flux")
 
     async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
         return await self._pool.run(lambda connection, _: load_records(connection, load_stream(connection, bucket)))
+
+    async def evaluated(self, bucket: str) -> int:
+        await self._pool.run(lambda connection, _: load_stream(connection, bucket))
+        return self._evaluated.get(bucket, 0)
 
     def remembered(self, bucket: str) -> Remembered:
         with self._database.transaction() as connection:
@@ -236,6 +242,8 @@ class EmbeddedStore:
         self._refuse_read_only()
         with self._database.transaction() as connection:
             save_remembered(connection, load_stream(connection, bucket), records, told, now)
+        if records or not told:
+            self._evaluated[bucket] = now
 
     async def ready(self) -> None:
         await self._pool.run(lambda connection, _: connection.execute("SELECT max(id) FROM hot").fetchone())

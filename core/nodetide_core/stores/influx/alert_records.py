@@ -1,8 +1,8 @@
 """What alerts must remember, as points and back.  Pure.
 
 A point of `RECORDS` is the state of one alert's severity for one series, one of `TOLD` what a receiver
-acknowledged last; the newest of each counts.  What was forgotten is written, too: for a newer point is
-the only thing that takes back an older one.
+acknowledged last, one of `EVALUATED` that somebody evaluates; the newest of each counts.  What was forgotten is
+written, too: for a newer point is the only thing that takes back an older one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,20 @@ from nodetide_core.points import Point, Tags, Value, make_tags, tag
 from nodetide_core.stores.influx.answers import Rows
 from nodetide_core.stores.influx.influxql import Request, newest_of
 
-__all__ = ["RECORDS", "TOLD", "points", "records_in", "records_request", "remembered_in", "remembered_request"]
+__all__ = [
+    "EVALUATED",
+    "RECORDS",
+    "TOLD",
+    "evaluated_in",
+    "evaluated_request",
+    "points",
+    "records_in",
+    "records_request",
+    "remembered_in",
+    "remembered_request",
+]
 
-RECORDS, TOLD = "nodetide_alert", "nodetide_alert_told"
+RECORDS, TOLD, EVALUATED = "nodetide_alert", "nodetide_alert_told", "nodetide_alert_evaluated"
 _PHASES = (Phase.INACTIVE, Phase.PENDING, Phase.FIRING)
 _RECORD_FIELDS = ("state", "value", "since", "fired", "left", "seen", "labels", "annotations", "silenced", "reason")
 _TOLD_FIELDS = ("severity", "starts_at", "at")
@@ -42,6 +53,8 @@ def points(
         if item is not None:
             fields = {"severity": item.severity, "starts_at": item.starts_at, "at": item.at}
         yield Point(TOLD, tags, fields, now)
+    if records or not told:
+        yield Point(EVALUATED, (), {"at": now}, now)
 
 
 def remembered_request(bucket: str) -> Request:
@@ -63,6 +76,16 @@ def records_request(bucket: str) -> Request:
 def records_in(bucket: str, answer: Iterable[Rows]) -> dict[AlertKey, AlertRecord]:
     """What `records_request` was answered."""
     return dict(_records(bucket, answer))
+
+
+def evaluated_request(bucket: str) -> Request:
+    """When it was last written that somebody evaluates."""
+    return newest_of(bucket, {EVALUATED: ("at",)})
+
+
+def evaluated_in(answer: Iterable[Rows]) -> int:
+    """What `evaluated_request` was answered; Unix seconds, 0 where nobody ever did."""
+    return max((int(at) for rows in answer for _, at in rows.values if isinstance(at, (int, float))), default=0)
 
 
 def _record_tags(key: AlertKey) -> Tags:

@@ -13,12 +13,25 @@ from nodetide_core.points import Tags
 from nodetide_core.stores.influx import alert_records, influxql
 from nodetide_core.stores.influx.answers import Rows, ask
 from nodetide_core.stores.influx.caller import Caller
+from nodetide_core.stores.influx.failures import TokenRefused
 from nodetide_core.stores.influx.flux_answers import readings
 from nodetide_core.stores.influx.flux_asking import ask_flux
+from nodetide_core.stores.influx.flux_reads import FluxWrong, reads_of
+from nodetide_core.stores.influx.query_tokens import QueryTokens
 from nodetide_core.stores.influx.series_keys import hosts_among, series_key
 from nodetide_core.stores.influx.writing import post
 
-__all__ = ["FLUX_ROWS", "check_flux", "flux_readings", "last_seen", "records", "remember", "remembered"]
+__all__ = [
+    "FLUX_ROWS",
+    "check_flux",
+    "evaluated",
+    "flux_readings",
+    "flux_tree",
+    "last_seen",
+    "records",
+    "remember",
+    "remembered",
+]
 
 #: Rows of the largest answer to a user's query.
 FLUX_ROWS = 100_000
@@ -26,6 +39,8 @@ FLUX_ROWS = 100_000
 _NEAR = 300
 #: Share of the series above which it is cheaper to ask for all than to name their hosts.
 _FEW = 0.5
+#: What InfluxDB says, too, where a token may not read a bucket.
+_NO_BUCKET = "could not find bucket"
 
 
 def remembered(caller: Caller, bucket: str) -> Remembered:
@@ -44,6 +59,16 @@ def records(caller: Caller, bucket: str) -> dict[AlertKey, AlertRecord]:
     """
     (answer,) = ask(caller, alert_records.records_request(bucket), doing=f"reading the alerts of {bucket}")
     return alert_records.records_in(bucket, answer)
+
+
+def evaluated(caller: Caller, bucket: str) -> int:
+    """When it was last remembered that alerts of a bucket are evaluated; Unix seconds, 0 where it never was.
+
+    Raises:
+        StoreUnavailable, StoreRejected
+    """
+    (answer,) = ask(caller, alert_records.evaluated_request(bucket), doing=f"reading the alerts of {bucket}")
+    return alert_records.evaluated_in(answer)
 
 
 def remember(
@@ -68,7 +93,7 @@ def remember(
     # Another one each time: series of alerts come and go, and nothing is gained by keeping what is known of them.
     refused = post(caller, points, Encoder(), org=org, bucket=bucket, now=now)
     if refused:
-        raise StoreRejected(f"{bucket}: the state of {refused.total()} alerts was refused: {', '.join(refused)}")
+        raise StoreRejected(f"{bucket}: the state of alerts was refused: {', '.join(refused)}")
 
 
 def last_seen(
@@ -100,25 +125,58 @@ def _times(answer: Iterable[Rows]) -> dict[Tags, int]:
     return {rows.key.tags: int(rows.values[0][0]) for rows in answer}
 
 
-def flux_readings(caller: Caller, org: str, text: str) -> Sequence[Reading]:
-    """
+def flux_readings(caller: Caller, org: str, text: str, bucket: str, tokens: QueryTokens) -> Sequence[Reading]:
+    """What a query gives that `check_flux` finds nothing wrong with.
+
+    Args:
+        bucket: the raw one of the policy that asks.
+
     Raises:
-        StoreUnavailable, StoreRejected
+        StoreUnavailable
+        StoreRejected: also where there is no token for it.
     """
-    answer = ask_flux(caller, org, text, annotations=("datatype", "default"), doing="the query")
+    token = tokens.of(bucket)
+    try:
+        answer = ask_flux(caller, org, text, annotations=("datatype", "default"), doing="the query", token=token)
+    except TokenRefused:
+        # It is this policy's alone: InfluxDB is there.
+        raise StoreRejected(f"the token of the query is refused: {tokens.refused(bucket, token)}") from None
+    except StoreRejected as error:
+        raise StoreRejected(f"{error}; {tokens.scope}" if _NO_BUCKET in str(error) else str(error)) from None
     return readings(answer, limit=FLUX_ROWS)
 
 
 def check_flux(caller: Caller, text: str) -> str | None:
-    """What is wrong with the syntax of a query, with line and column; None where nothing is.
+    """What is wrong with a query, with line and column: with its syntax, or because it may do something else than
+    read and calculate; None where nothing is.
 
     Raises:
+        StoreUnavailable, StoreRejected: it cannot be looked at.
+    """
+    try:
+        reads_of(flux_tree(caller, text))
+    except FluxWrong as wrong:
+        return str(wrong)
+    return None
+
+
+def flux_tree(caller: Caller, text: str) -> Any:
+    """The syntax tree of a query.
+
+    Raises:
+        FluxWrong: it has none; with line and column.
         StoreUnavailable, StoreRejected
     """
-    answer: Any = caller.call("POST", "/api/v2/query/analyze", {"query": text, "type": "flux"}, doing="check a query")
+    doing = "check a query"
+    answer: Any = caller.call("POST", "/api/v2/query/analyze", {"query": text, "type": "flux"}, doing=doing)
     try:
         errors = answer["errors"] or ()
         told = [f"line {error['line']}, column {error['column']}: {error['message']}" for error in errors]
     except (LookupError, TypeError):
-        raise StoreUnavailable("check a query: what answers is not InfluxDB") from None
-    return "; ".join(dict.fromkeys(told)) or None
+        raise StoreUnavailable(f"{doing}: what answers is not InfluxDB") from None
+    if told:
+        raise FluxWrong("; ".join(dict.fromkeys(told)))
+    try:
+        return caller.call("POST", "/api/v2/query/ast", {"query": text}, doing=doing)
+    except RecursionError:
+        raise FluxWrong("the query is nested too deeply") from None

@@ -22,10 +22,15 @@ class TokenVault(Protocol):
         """Keep a token in place of the one before it, at once and whole."""
 
 
-def keep_tokens(control: Control, vault: TokenVault, owner: str, grants: Sequence[Grant], now: int) -> tuple[str, ...]:
+def keep_tokens(
+    control: Control, vault: TokenVault, owner: str, grants: Sequence[Grant], now: int, *, alone: bool = False
+) -> tuple[str, ...]:
     """Make what is missing, hand it over, and remove what is not used any more.
 
     Where it fails, or ends, between two steps, calling again gives the rest.
+
+    Args:
+        alone: see `nodetide_core.stores.influx.tokens.plan_tokens`.
 
     Returns:
         What was done, for people.
@@ -35,7 +40,7 @@ def keep_tokens(control: Control, vault: TokenVault, owner: str, grants: Sequenc
         StoreRejected: InfluxDB refuses, for instance to give what the token used may not do itself.
     """
     held = {grant.name: fingerprint(token) for grant in grants if (token := vault.held(grant.name))}
-    plan = plan_tokens(owner, grants, [_seen(item) for item in control.authorizations()], held, now)
+    plan = plan_tokens(owner, grants, [_seen(item) for item in control.authorizations()], held, now, alone=alone)
     done = []
     for grant in plan.make:
         made = control.authorize(describe_token(owner, grant.name), grant.read, grant.write)

@@ -8,7 +8,7 @@ import re
 from nodetide_core.errors import StoreError, StoreRejected, StoreUnavailable
 from nodetide_core.stores.influx.http import Reply
 
-__all__ = ["check", "in_answer"]
+__all__ = ["TokenRefused", "check", "in_answer"]
 
 #: How a query that could not even wait for its turn is refused, with 400.
 _BUSY = re.compile(r"queue|too many|memory|timeout|deadline|shutdown|engine is closed", re.IGNORECASE)
@@ -17,6 +17,10 @@ _TOKEN_RETRY = 30.0
 #: How a token is refused that is right, but may not do this; a wrong one gets no more than "unauthorized access".
 _NOT_ALLOWED = re.compile(r"(read|write):\S+ is unauthorized")
 _MESSAGE = 500
+
+
+class TokenRefused(StoreUnavailable):
+    """InfluxDB does not know the token, or the token may not do this."""
 
 
 def check(reply: Reply, doing: str) -> Reply:
@@ -47,9 +51,9 @@ def _error(reply: Reply, doing: str) -> StoreError:
     status, message = reply.status, _message(reply)
     said = f"{doing}: HTTP {status}{': ' if message else ''}{message}"
     if status == 401 and not _NOT_ALLOWED.fullmatch(message):
-        return StoreUnavailable(f"{said}; the token is missing, wrong or revoked: check INFLUXDB_TOKEN", _TOKEN_RETRY)
+        return TokenRefused(f"{said}; the token is missing, wrong or revoked: check INFLUXDB_TOKEN", _TOKEN_RETRY)
     if status in (401, 403):
-        return StoreUnavailable(f"{said}; the token does not allow it", _TOKEN_RETRY)
+        return TokenRefused(f"{said}; the token does not allow it", _TOKEN_RETRY)
     if status in (408, 429) or status >= 500 or (status == 400 and _BUSY.search(message)):
         after = reply.headers.get("retry-after", "")
         return StoreUnavailable(said, float(after)) if after.isdecimal() else StoreUnavailable(said)

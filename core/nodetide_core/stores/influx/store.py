@@ -31,6 +31,7 @@ from nodetide_core.stores.influx.newest import newest_hosts, newest_points
 from nodetide_core.stores.influx.planning import Observed, plan, streams_of
 from nodetide_core.stores.influx.pool import CallerPool
 from nodetide_core.stores.influx.progress import Progress, task_progress, watermarks
+from nodetide_core.stores.influx.query_tokens import QueryTokens
 from nodetide_core.stores.influx.reading import read
 from nodetide_core.stores.influx.recent import Recent
 from nodetide_core.stores.influx.reports import CollectorReport, collector_reports
@@ -49,6 +50,8 @@ _KNOWN = 2.0
 _LATE_EVERY = 300.0
 #: Queries of users: how many run at once, and the bytes of their largest answer.
 _FLUX_AT_ONCE, _FLUX_ANSWER = 2, 16 * 2**20
+#: Of them, how many are remembered to be right or wrong.
+_FLUX_TEXTS = 4_096
 
 
 class InfluxStore:
@@ -59,6 +62,7 @@ class InfluxStore:
 
     Args:
         owner: the installation whose streams are rolled up; None: everybody's.
+        flux_tokens: that Flux of users runs with; None runs none.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class InfluxStore:
         config: StoreConfig,
         *,
         owner: str | None = None,
+        flux_tokens: QueryTokens | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -88,6 +93,9 @@ class InfluxStore:
         #: The newest time of what was written there, by bucket.
         self._remembered_at: dict[str, int] = {}
         self._reporting = self._connect(config.timeout)
+        self._flux_tokens = flux_tokens
+        #: What is wrong with texts that were looked at; None where nothing is.
+        self._flux_verdicts: dict[str, str | None] = {}
         # Whatever they ask, the threads of the other reads are left.
         self._flux = CallerPool(lambda: connect(config, config.timeout, answer_limit=_FLUX_ANSWER), _FLUX_AT_ONCE)
         self._control = Control(self._upkeep, config.org)
@@ -319,25 +327,51 @@ class InfluxStore:
     async def alerts(self, bucket: str) -> Mapping[AlertKey, AlertRecord]:
         return await self._read(lambda caller: alerting.records(caller, self._stream(caller, bucket).bucket))
 
+    async def evaluated(self, bucket: str) -> int:
+        return await self._read(lambda caller: alerting.evaluated(caller, self._stream(caller, bucket).bucket))
+
     async def last_seen(self, bucket: str, measurement: str, field: str | None, since: int) -> Mapping[Tags, int]:
         now = int(self._clock())
         return await self._read(lambda caller: alerting.last_seen(caller, bucket, measurement, field, since, now=now))
 
-    async def flux(self, text: str) -> Sequence[Reading]:
+    async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
         """
         Raises:
-            StoreRejected: besides what the port says, the answer has too many rows or bytes.
+            StoreRejected: besides what the port says, the query may do something else than read and calculate, there
+                is no token for it, or the answer has too many rows or bytes.
             StoreUnavailable
         """
-        return await self._flux.run(lambda caller: alerting.flux_readings(caller, self._config.org, text))
+        tokens = self._flux_tokens
+        if tokens is None:
+            raise StoreRejected("queries of alerts are not evaluated here")
+
+        def work(caller: Caller) -> Sequence[Reading]:
+            wrong = self._wrong(caller, text)
+            if wrong is not None:
+                raise StoreRejected(f"flux: {wrong}")
+            return alerting.flux_readings(caller, self._config.org, text, bucket, tokens)
+
+        return await self._flux.run(work)
 
     async def check_flux(self, text: str) -> str | None:
-        """What is wrong with the syntax of a query, with line and column; None where nothing is.
+        """What is wrong with a query, with line and column: with its syntax, or because it may do something else than
+        read and calculate; None where nothing is.
 
         Raises:
             StoreUnavailable, StoreRejected
         """
-        return await self._flux.run(lambda caller: alerting.check_flux(caller, text))
+        return await self._flux.run(lambda caller: self._wrong(caller, text))
+
+    def _wrong(self, caller: Caller, text: str) -> str | None:
+        """`check_flux`, once for each text."""
+        try:
+            return self._flux_verdicts[text]
+        except KeyError:
+            found = alerting.check_flux(caller, text)
+        if len(self._flux_verdicts) >= _FLUX_TEXTS:
+            self._flux_verdicts.clear()
+        self._flux_verdicts[text] = found
+        return found
 
     def remembered(self, bucket: str) -> Remembered:
         self._refuse_closed()

@@ -10,14 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nodetide_core.store import Stream
 from nodetide_core.stores.influx.ownership import base_of
 from nodetide_core.stores.influx.planning import Observed, streams_of
 
-__all__ = ["GRACE", "Grant", "SeenToken", "TokenPlan", "describe_token", "fingerprint", "grants_for", "plan_tokens"]
+__all__ = [
+    "GRACE",
+    "Grant",
+    "SeenToken",
+    "TokenPlan",
+    "describe_token",
+    "fingerprint",
+    "grants_for",
+    "plan_tokens",
+    "readers_for",
+]
 
 #: Seconds that a replaced token works on: a Secret may take 90 s to reach a pod.
 GRACE = 600
@@ -74,15 +84,30 @@ def grants_for(streams: Iterable[Stream], observed: Observed) -> tuple[Grant, Gr
 
     Where a policy was refused, that is of the stream as it was before.
     """
-    wanted = {(stream.bucket, stream.name, stream.owner) for stream in streams}
     raw: set[str] = set()
     every: set[str] = set()
+    for bucket, rollups in _own(streams, observed):
+        raw.add(observed.buckets[bucket].id)
+        every |= rollups
+    return Grant("collector", write=frozenset(raw)), Grant("api", read=frozenset(raw | every))
+
+
+def readers_for(streams: Iterable[Stream], observed: Observed) -> tuple[Grant, ...]:
+    """For each stream, called as its raw bucket, what reading that stream alone takes."""
+    return tuple(
+        Grant(bucket, read=frozenset({observed.buckets[bucket].id}) | rollups)
+        for bucket, rollups in _own(streams, observed)
+    )
+
+
+def _own(streams: Iterable[Stream], observed: Observed) -> Iterator[tuple[str, frozenset[str]]]:
+    """The raw buckets that are the streams' own, each with the ids of those of its other tiers."""
+    wanted = {(stream.bucket, stream.name, stream.owner) for stream in streams}
     for told in streams_of(observed):
         if (told.bucket, told.name, told.owner) in wanted:
-            raw.add(observed.buckets[told.bucket].id)
             tiers = (observed.buckets.get(tier.bucket(told.bucket)) for tier in told.tiers.rollups)
-            every.update(seen.id for seen in tiers if seen and base_of(seen.bucket.description) == told.bucket)
-    return Grant("collector", write=frozenset(raw)), Grant("api", read=frozenset(raw | every))
+            ids = frozenset(seen.id for seen in tiers if seen and base_of(seen.bucket.description) == told.bucket)
+            yield told.bucket, ids
 
 
 def fingerprint(token: str) -> str:
@@ -101,13 +126,20 @@ def describe_token(owner: str, name: str, known_by: str = "") -> str:
 
 
 def plan_tokens(
-    owner: str, grants: Sequence[Grant], seen: Iterable[SeenToken], held: Mapping[str, str], now: int
+    owner: str,
+    grants: Sequence[Grant],
+    seen: Iterable[SeenToken],
+    held: Mapping[str, str],
+    now: int,
+    *,
+    alone: bool = False,
 ) -> TokenPlan:
     """What to do so that for each grant one good token is held.
 
     Args:
         held: by a grant's name, the fingerprint of the token that is kept for it.
         now: Unix seconds.
+        alone: whether who keeps them is who uses them, and has no use for the one before.
     """
     mine = [
         (token, match["name"], match["known_by"] or "")
@@ -123,10 +155,9 @@ def plan_tokens(
         if kept is None:
             make.append(grant)
             continue
-        # A younger one may be about to be handed over.
-        delete += [
-            token.id for token, _ in found if token is not kept and max(kept.created, token.created) + GRACE <= now
-        ]
+        # A younger one may be about to be handed over, or be another process's that runs at the same time.
+        since = 0 if alone else kept.created
+        delete += [token.id for token, _ in found if token is not kept and max(since, token.created) + GRACE <= now]
     return TokenPlan(tuple(make), tuple(delete))
 
 

@@ -7,16 +7,11 @@ import zlib
 from collections.abc import Callable, Sequence
 
 import pytest
-from hypothesis import settings
 
 from nodetide_collector.sinks.influx.frames import Batch
 from nodetide_core.errors import StoreUnavailable
 from nodetide_core.stores.influx.http import Reply
 from nodetide_core.stores.influx.packed import pack
-
-# A loaded machine is no reason to fail; what must be bounded here is bounded in steps, not in seconds.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 #: A whole hour.
 START = 1_700_002_800

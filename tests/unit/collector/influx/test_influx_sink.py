@@ -27,8 +27,9 @@ def point(time: int = NOW) -> Point:
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[MakeSink]:
     made: list[InfluxSink] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    nobody = socket.socket()
+    nobody.bind(("127.0.0.1", 0))  # and does not listen: whoever connects is refused, and nobody else gets the port
+    port = nobody.getsockname()[1]
 
     def make(folder: Path = tmp_path / "spool", **more: object) -> InfluxSink:
         config = InfluxConfig(
@@ -40,6 +41,7 @@ def make(tmp_path: Path) -> Iterator[MakeSink]:
     yield make
     for sink in made:
         sink.close()
+    nobody.close()
 
 
 def test_what_cannot_be_sent_is_left_for_the_next_one(make: MakeSink, caplog: pytest.LogCaptureFixture) -> None:

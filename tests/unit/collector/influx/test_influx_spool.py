@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nodetide_collector.sinks.influx.frames import Batch
@@ -221,6 +221,7 @@ def test_closing_counts_what_is_on_its_way_and_nowhere_else(disk: Disk) -> None:
 
 
 @settings(max_examples=60)
+@example(steps=["fail", "put", "take", "work", "wait", "put", "fail", "put", "take", "settle"], room=8)
 @given(st.lists(st.sampled_from(["put", "take", "settle", "fail", "work", "wait"]), max_size=60), st.integers(1, 8))
 def test_nothing_is_lost_without_being_counted_and_nothing_is_sent_out_of_order(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str], room: int
@@ -253,3 +254,4 @@ def test_nothing_is_lost_without_being_counted_and_nothing_is_sent_out_of_order(
     sent += drain(spool)
     assert sent == sorted(set(sent))
     assert len(sent) + spool.dropped == put
+    spool.close()  # there are many examples, and files that a process may have open are few

@@ -79,7 +79,7 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", sorted(name for name, starts in _READS.items() if starts))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_damaged_files_never_raise_nor_give_a_wrong_type(name: str, data: st.DataObject) -> None:
     tree = {path: content for path, content in _SHAPE.tree.items() if path.startswith(_READS[name])}

@@ -25,7 +25,7 @@ def exporter(clock: Any) -> Iterator[Exporter]:
 
 
 def get(exporter: Exporter, path: str) -> tuple[int, str, str]:
-    connection = HTTPConnection(*exporter.address, timeout=10)
+    connection = HTTPConnection(*exporter.address, timeout=60)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -118,7 +118,7 @@ def test_a_running_collector_feeds_it(clock: Any, probes: Any, recording: Any, m
     assert address is not None
 
     def scrape() -> None:
-        connection = HTTPConnection(*address, timeout=10)
+        connection = HTTPConnection(*address, timeout=60)
         connection.request("GET", "/metrics")
         seen.append(connection.getresponse().read().decode())
         connection.close()
@@ -142,7 +142,7 @@ def test_a_collector_with_nothing_to_sample_is_healthy(clock: Any, recording: An
     statuses: list[int] = []
 
     def ask() -> None:
-        connection = HTTPConnection(*address, timeout=10)
+        connection = HTTPConnection(*address, timeout=60)
         connection.request("GET", "/healthz")
         statuses.append(connection.getresponse().status)
         connection.close()

@@ -14,22 +14,38 @@ from nodetide_collector.probe import Reading, Request, Sample
 PATIENCE = 0.03
 
 
-@pytest.fixture
-def gate() -> Iterator[threading.Event]:
-    """Holds probes up until it is set; let go at the end, so that no thread is left behind."""
-    event = threading.Event()
-    yield event
-    event.set()
+class Gate:
+    """Holds probes up until it is opened. Patience is over for whoever it holds up, and for nobody else."""
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self._open = threading.Event()
+
+    def wait(self) -> bool:
+        if not self._open.is_set():
+            self._clock.advance(2 * PATIENCE)
+        return self._open.wait()
+
+    def open(self) -> None:
+        self._open.set()
 
 
 @pytest.fixture
-def run(probes: Any) -> Iterator[Callable[..., dict[str, Outcome]]]:
-    """Runs all probes once; outcomes by group."""
+def gate(clock: Any) -> Iterator[Gate]:
+    """Opened at the end, so that no thread is left behind."""
+    gate = Gate(clock)
+    yield gate
+    gate.open()
+
+
+@pytest.fixture
+def run(probes: Any, clock: Any) -> Iterator[Callable[..., dict[str, Outcome]]]:
+    """Runs all probes once; outcomes by group. How fast this machine is decides nothing: the clock is the test's."""
     made: list[Passes] = []
 
     def go(tick: int = 1) -> dict[str, Outcome]:
         if not made:
-            made.append(Passes(probes.registrations, Host(), patience=PATIENCE))
+            made.append(Passes(probes.registrations, Host(), clock.monotonic, PATIENCE))
         names = dict.fromkeys(probes.registrations, Request())
         return {outcome.group: outcome for outcome in made[0].run(tick, names)}
 
@@ -109,36 +125,37 @@ def test_a_probe_that_cannot_be_made_fails_and_is_tried_again(probes: Any, run: 
     assert len(attempts) == 3
 
 
-def test_a_group_without_a_probe_fails(run: Any, probes: Any) -> None:
-    passes = Passes({}, Host())
+def test_a_group_without_a_probe_fails(clock: Any) -> None:
+    passes = Passes({}, Host(), clock.monotonic)
     assert [outcome.error for outcome in passes.run(1, {"mem": Request()})] == ["LookupError"]
     passes.close()
 
 
-def test_a_hung_probe_is_set_aside_and_given_up_once(probes: Any, run: Any, gate: threading.Event) -> None:
+def test_a_hung_probe_is_set_aside_and_given_up_once(probes: Any, run: Any, clock: Any, gate: Gate) -> None:
     def hang(_: Request) -> Reading:
         gate.wait()
         return reading(9.0)
 
-    probes.add("cpu", hang, timeout=2 * PATIENCE)
+    probes.add("cpu", hang, timeout=3 * PATIENCE)
     probes.add("mem", lambda _: reading(1.0))
     assert set(run(1)) == {"mem"}
     assert set(run.passes().busy) == {"cpu"}
-    (given_up,) = eventually(run.passes().late)
+    assert run.passes().late() == [], "it has some time left"
+    clock.advance(2 * PATIENCE)
+    (given_up,) = run.passes().late()
     assert (given_up.group, given_up.tick, given_up.error) == ("cpu", 1, "timed out")
+    assert given_up.duration == pytest.approx(4 * PATIENCE)
     for tick in range(2, 30):
         assert set(run(tick)) == {"mem"}
         assert run.passes().late() == []
     assert probes.reads.count("cpu") == 1
-    gate.set()
+    gate.open()
     eventually(lambda: not run.passes().late() and not run.passes().busy)
     probes.reads.clear()
     assert set(run(31)) == {"mem", "cpu"}, "its thread came back, so it may run again"
 
 
-def test_a_slow_probe_is_delivered_late_with_the_tick_it_was_started_for(
-    probes: Any, run: Any, gate: threading.Event
-) -> None:
+def test_a_slow_probe_is_delivered_late_with_the_tick_it_was_started_for(probes: Any, run: Any, gate: Gate) -> None:
     def slow(_: Request) -> Reading:
         gate.wait()
         return reading(5.0)
@@ -147,15 +164,13 @@ def test_a_slow_probe_is_delivered_late_with_the_tick_it_was_started_for(
     probes.add("mem", lambda _: reading(1.0))
     assert set(run(10)) == {"mem"}
     assert set(run(11)) == {"mem"}
-    gate.set()
+    gate.open()
     (late,) = eventually(run.passes().late)
     assert (late.group, late.tick, late.reading) == ("disk", 10, reading(5.0))
     assert set(run(12)) == {"mem", "disk"}
 
 
-def test_everything_hanging_costs_one_thread_per_probe_and_no_more(
-    probes: Any, run: Any, gate: threading.Event
-) -> None:
+def test_everything_hanging_costs_one_thread_per_probe_and_no_more(probes: Any, run: Any, gate: Gate) -> None:
     names = ["cpu", "mem", "swap", "net", "system"]
     for name in names:
         probes.add(name, lambda _: gate.wait(), timeout=60)
@@ -166,11 +181,11 @@ def test_everything_hanging_costs_one_thread_per_probe_and_no_more(
     assert sorted(probes.reads) == sorted(names)
 
 
-def test_what_was_slow_goes_last_the_next_time(probes: Any, run: Any, gate: threading.Event) -> None:
+def test_what_was_slow_goes_last_the_next_time(probes: Any, run: Any, gate: Gate) -> None:
     probes.add("cpu", lambda _: gate.wait() and reading(), timeout=60)
     probes.add("mem", lambda _: reading())
     run(1)
-    gate.set()
+    gate.open()
     eventually(run.passes().late)
     probes.reads.clear()
     run(2)
@@ -195,7 +210,7 @@ def test_a_pass_is_one_hand_off_to_one_lasting_thread(probes: Any, run: Any) -> 
     assert threads != {threading.current_thread()}
 
 
-def test_close_ends_the_thread(probes: Any) -> None:
+def test_close_ends_the_thread(probes: Any, clock: Any) -> None:
     threads: list[threading.Thread] = []
 
     def read(_: Request) -> Reading:
@@ -203,8 +218,8 @@ def test_close_ends_the_thread(probes: Any) -> None:
         return reading()
 
     probes.add("mem", read)
-    passes = Passes(probes.registrations, Host())
+    passes = Passes(probes.registrations, Host(), clock.monotonic)
     passes.run(1, {"mem": Request()})
     passes.close()
-    threads[0].join(5)
+    threads[0].join(60)
     assert not threads[0].is_alive()

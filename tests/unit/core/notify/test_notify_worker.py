@@ -15,7 +15,7 @@ from nodetide_core.alerts.notify.model import ActiveAlert
 from nodetide_core.alerts.notify.worker import Worker
 from nodetide_core.policy.spec import Policy, SecretRef
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Steps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from nodetide_core.stores.influx.checks.marking import Mark, fingerprint
+from nodetide_core.stores.influx.checks.texts import ESCAPED
 from nodetide_core.stores.influx.checks.wanted import Check, Endpoint, Rule
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "notes_of_check",
     "rule_body",
 ]
+
+#: The message as Slack wants text; statuses of an earlier version have it as it is only.
+_FOR_SLACK = f"${{r.alertname}} is ${{r._level}}${{if exists r.{ESCAPED} then r.{ESCAPED} else r._message}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def rule_body(rule: Rule) -> dict[str, object]:
     }
     if rule.type in ("slack", "pagerduty"):
         # Of a message of users InfluxDB would take ${ for Flux; this one is Flux.
-        body["messageTemplate"] = "${r._message}"
+        body["messageTemplate"] = _FOR_SLACK if rule.type == "slack" else "${r._message}"
     return body | ({"channel": ""} if rule.type == "slack" else {})
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 from nodetide_core.errors import StoreError, StoreRejected, StoreUnavailable
-from nodetide_core.stores.influx.alerting import check_flux
+from nodetide_core.stores.influx.alerting import flux_tree
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.checks.changes import (
     Change,
@@ -23,6 +24,7 @@ from nodetide_core.stores.influx.checks.marking import describe, read_mark
 from nodetide_core.stores.influx.checks.observed import Observed, SeenCheck, SeenEndpoint, SeenRule
 from nodetide_core.stores.influx.checks.scripts import Script, read_script
 from nodetide_core.stores.influx.checks.sealing import Sealer
+from nodetide_core.stores.influx.flux_reads import FluxWrong, reads_of
 
 __all__ = ["ChecksControl"]
 
@@ -63,13 +65,16 @@ class ChecksControl:
         """Flux of users, taken apart.
 
         Raises:
+            FluxForbidden: it may do something else than read and calculate.
             StoreRejected: it is not Flux, or cannot be a check's; with line and column.
             StoreUnavailable
         """
-        wrong = check_flux(self._caller, text)
-        if wrong is not None:
-            raise StoreRejected(f"flux: {wrong}")
-        return read_script(self._caller.call("POST", "/api/v2/query/ast", {"query": text}, doing="check Flux"))
+        try:
+            tree = flux_tree(self._caller, text)
+            reads = reads_of(tree)
+        except FluxWrong as wrong:
+            raise type(wrong)(f"flux: {wrong}") from None
+        return replace(read_script(tree), reads=reads)
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Carry out a plan made of what was observed last; where it fails, planning again gives the rest.

@@ -23,11 +23,13 @@ class Script:
         imports: import declarations.
         statements: all but the last.
         result: the last statement, an expression.
+        reads: see `nodetide_core.stores.influx.flux_reads.reads_of`.
     """
 
     imports: tuple[str, ...]
     statements: tuple[str, ...]
     result: str
+    reads: tuple[str | None, ...] = ()
 
 
 def read_script(tree: Mapping[str, Any]) -> Script:

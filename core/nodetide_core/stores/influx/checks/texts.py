@@ -18,12 +18,14 @@ from nodetide_core.store import Stream
 from nodetide_core.stores.influx.checks.scripts import PREFIX, Script
 from nodetide_core.stores.influx.quoting import flux_string
 
-__all__ = ["LEVELS", "READING", "check_text", "offset_of", "rule_every"]
+__all__ = ["ESCAPED", "LEVELS", "READING", "check_text", "offset_of", "rule_every"]
 
 #: InfluxDB's levels by severity.
 LEVELS = {"critical": "crit", "warning": "warn", "info": "info"}
 #: The column of the value; beginning with ``_``, it cannot be a tag.
 READING = "_reading"
+#: The column of what a message says after the level, as Slack wants text: so that it holds no mention and no link.
+ESCAPED = "_escaped"
 _SECOND = 1_000_000_000
 #: Seconds for which a deadman looks for series, and how many times its window, if that is more.
 _LOOK_BACK, _WINDOWS_BACK = 86_400, 2
@@ -75,7 +77,9 @@ def check_text(
         script: of an alert of type ``flux``.
     """
     body = _of_flux(script) if script is not None else _of_stream(alert, stream, measured, tags)
-    imports = dict.fromkeys((f'import {PREFIX}monitor "influxdata/influxdb/monitor"', *body.imports))
+    imports = dict.fromkeys(
+        (f'import {PREFIX}monitor "influxdata/influxdb/monitor"', f'import {PREFIX}strings "strings"', *body.imports)
+    )
     every = f"{alert.every}s"
     written = ", ".join(f"{flux_string(key)}: {flux_string(value)}" for key, value in sorted(labels.items()))
     levels = levels_of(alert)
@@ -87,8 +91,10 @@ def check_text(
             f'check = {{_check_id: "", _check_name: {flux_string(name)}, _type: "custom", tags: {{{written}}}}}',
             *body.statements,
             *_known(name, alert, per_host=script is None),
-            f"{PREFIX}message = (r) => {_message(alert, body.tags)}",
-            f"{PREFIX}readings |> {PREFIX}monitor.check(data: check, messageFn: {PREFIX}message, "
+            f"{PREFIX}said = (r) => {_said(alert, body.tags)}",
+            f"{PREFIX}message = (r) => {flux_string(f'{alert.name} is ')} + r._level + {PREFIX}said(r: r)",
+            f"{PREFIX}readings |> map(fn: (r) => ({{r with {ESCAPED}: {_escaped(f'{PREFIX}said(r: r)')}}}))"
+            f" |> {PREFIX}monitor.check(data: check, messageFn: {PREFIX}message, "
             + ", ".join(
                 f"{LEVELS[severity]}: (r) => {PREFIX}known(r: r) and ({_reached(level)})"
                 for severity, level in levels.items()
@@ -202,13 +208,17 @@ def _number(number: float) -> str:
     return text if "." in text else f"{text}.0"
 
 
-def _message(alert: Alert, tags: Iterable[str]) -> str:
-    """``HighCPU is crit (host=a, cpu=cpu-total): 97.5``, and below it what the annotations say."""
+def _escaped(text: str) -> str:
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = f'{PREFIX}strings.replaceAll(v: {text}, t: "{character}", u: "{entity}")'
+    return text
+
+
+def _said(alert: Alert, tags: Iterable[str]) -> str:
+    """What follows ``HighCPU is crit``: ``: host=a cpu=cpu-total 97.5``, and below it what the annotations say."""
     named = [
         f'(if exists r[{flux_string(tag)}] then {flux_string(f" {tag}=")} + r[{flux_string(tag)}] else "")'
         for tag in tags
     ]
     said = [flux_string(f"\n{alert.annotations[name]}") for name in _SAID if alert.annotations.get(name)]
-    return " + ".join(
-        [flux_string(f"{alert.name} is "), "r._level", flux_string(":"), *named, f'" " + string(v: r.{READING})', *said]
-    )
+    return " + ".join([flux_string(":"), *named, f'" " + string(v: r.{READING})', *said])

@@ -16,6 +16,7 @@ from nodetide_core.stores.influx.checks.routing import SEVERITY, Route, fixed_la
 from nodetide_core.stores.influx.checks.scripts import Script
 from nodetide_core.stores.influx.checks.sealing import Secret
 from nodetide_core.stores.influx.checks.texts import check_text
+from nodetide_core.stores.influx.flux_reads import FluxForbidden
 
 __all__ = ["Check", "Endpoint", "Rule", "Trouble", "Wanted", "wanted"]
 
@@ -89,7 +90,8 @@ class Trouble:
 class Wanted:
     """
     Attributes:
-        held: names of checks and endpoints that stay as they are, if they are there: those of what is in trouble.
+        held: names of checks and endpoints that stay as they are, if they are there: those of what is in trouble, but
+            of Flux that must not be evaluated.
     """
 
     mark: Mark
@@ -115,7 +117,7 @@ def wanted(
 
     Args:
         owner: the installation that keeps it.
-        scripts: takes Flux of users apart, or raises StoreRejected.
+        scripts: takes Flux of users apart, or raises StoreRejected; `FluxForbidden` where it must not be evaluated.
         secrets: gives what a reference holds, or raises OSError, LookupError or `NodetideError` with what is missing.
 
     Raises:
@@ -144,10 +146,13 @@ def wanted(
             _refuse_window(alert, stream)
             _refuse_labels(alert, policy, catalogue)
             script = scripts(alert.flux or "") if alert.type == "flux" else None
+            _refuse_buckets(script, stream)
             labels = _labels(alert, policy, stream, found)
             checks.append(Check(name, alert.name, _text(name, alert, stream, catalogue, labels=labels, script=script)))
         except StoreRejected as error:
-            held.add(name)
+            # What may not be done must not go on either.
+            if not isinstance(error, FluxForbidden):
+                held.add(name)
             troubles.append(Trouble(f"alert {alert.name}", str(error)))
     for receiver in receivers:
         name = _name(stream, receiver.name)
@@ -204,6 +209,18 @@ def _refuse_window(alert: Alert, stream: Stream) -> None:
             f"its window is longer than raw points are kept ({format_duration(retention)}), and InfluxDB's check reads "
             "no others"
         )
+
+
+def _refuse_buckets(script: Script | None, stream: Stream) -> None:
+    """InfluxDB runs checks with all the rights of a user, so what they read is looked at here."""
+    own = [tier.bucket(stream.bucket) for tier in stream.tiers.tiers]
+    for name in script.reads if script is not None else ():
+        if name not in own:
+            what = "a bucket whose name it works out" if name is None else f"the bucket {name!r}"
+            raise FluxForbidden(
+                f"flux: it reads {what}; evaluated by InfluxDB, it may read the buckets of its own policy, each called "
+                f"by its name as it stands: {', '.join(own)}"
+            )
 
 
 def _refuse_labels(alert: Alert, policy: Policy, catalogue: Catalogue) -> None:

@@ -83,11 +83,20 @@ def read(stack: Stack, query: str) -> list[list[str]]:
 @pytest.mark.parametrize(("tier", "host", "window"), [("", None, "1s"), ("-5m", EARLIER, "5m")], ids=["raw", "5m"])
 def test_panel_shows_something(query: str, tier: str, host: str | None, window: str, running: Stack, firing: None):
     policy = running.influx.bucket
-    text = filled(query, bucket=policy + tier, policy=policy, host=host or socket.gethostname(), window=window)
-    rows = wait_until(lambda: read(running, text), f"nothing for\n{text}")
-    wanted = set(re.findall(r'r\._field == "(\w+)"', text))
-    if len(wanted) > 1 and "pivot(" not in text:  # each of them, not some
-        assert {field for row in rows for field in row} >= wanted
+
+    def asked() -> str:
+        """As of now: what comes while one waits is not in the range of before."""
+        return filled(query, bucket=policy + tier, policy=policy, host=host or socket.gethostname(), window=window)
+
+    text = asked()
+    found = set(re.findall(r'r\._field == "(\w+)"', text))
+    wanted = found if len(found) > 1 and "pivot(" not in text else set()  # each of them, not some
+
+    def shown() -> bool:
+        rows = read(running, asked())
+        return bool(rows) and {field for row in rows for field in row} >= wanted
+
+    wait_until(shown, f"nothing, or not all, for\n{text}")
 
 
 def test_the_alert_that_fires_is_in_the_table_and_the_one_that_has_ended_is_not(running: Stack, firing: None):
@@ -145,8 +154,11 @@ def test_tiers_to_choose_from_are_those_that_the_time_affords_finest_first(
 
 def test_clusters_and_hosts_to_choose_from_are_those_that_write(running: Stack):
     bucket = running.influx.bucket
-    query = filled(VARIABLES["Fleet", "host"], bucket=bucket)
-    rows = wait_until(lambda: found if len(found := read(running, query)) > 1 else None, "one host only")
+
+    def hosts() -> list[list[str]]:
+        return read(running, filled(VARIABLES["Fleet", "host"], bucket=bucket))
+
+    rows = wait_until(lambda: found if len(found := hosts()) > 1 else None, "one host only")
     assert {row[-1] for row in rows} == {EARLIER, socket.gethostname()}
     assert [row[-1] for row in read(running, filled(VARIABLES["Fleet", "cluster"], bucket=bucket))] == ["home"]
     # What was sampled earlier has no cluster.

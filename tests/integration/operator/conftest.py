@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -75,6 +76,9 @@ def new_site(kube: Kube, influx: InfluxServer, tmp_path: Path) -> Iterator[Calla
         return made[-1]
 
     yield make
+    for site in made:
+        for operator in site.operators:
+            operator.end(signal.SIGKILL)
     if not influx.running:
         influx.start()
     for site in made:

@@ -112,6 +112,16 @@ class Move(Life):
         rows = csv.DictReader(line for line in said.splitlines() if line)
         return {int(row["start"]): float(row["value"]) for row in rows if row["start"].isdigit()}
 
+    def fires_anew(self) -> bool:
+        """Whether the alert does, by the policy's status and by the API, and since the change. Raises LookupError with
+        what they say if it does not."""
+        alerts = self.release.api.call("GET", f"/api/v1/alerts?policy={BUCKET}")["alerts"]
+        told = self.release.one("metricpolicy", BUCKET)["status"]["alerts"]
+        since = [instant(alert["since"]) for alert in alerts if (alert["name"], alert["state"]) == ("Always", "firing")]
+        if [alert["firing"] for alert in told] == [1] and len(since) == 1 and since[0] > self.away[0].first:
+            return True
+        raise LookupError(f"since {self.away[0].first}, {since}: {told}, {alerts}")
+
 
 def chapters() -> list[str]:
     """The commands, as the document has them: changing over, copying, and ending the old one."""
@@ -175,6 +185,8 @@ def test_no_second_is_lost(move: Move) -> None:
         Away("its pod was replaced", int(killed(release, pod)), int(eventually(lambda: begun(release))) + 4)
     )
     eventually(lambda: all(have_another_token(release, part, old) for part, old in tokens.items()))
+    # Copied before it was evaluated here, it would go on as it was.
+    eventually(move.fires_anew)
     move.run(copy)
     move.moved = True
     move.nothing_is_lost()
@@ -197,16 +209,9 @@ def test_tiers_are_as_if_there_had_been_one_influxdb(move: Move) -> None:
 
 
 def test_the_policy_is_in_effect_and_its_alert_fires_again(move: Move) -> None:
-    release = move.release
-    eventually(lambda: condition(release.one("metricpolicy", BUCKET), "Ready") == "True")
+    eventually(lambda: condition(move.release.one("metricpolicy", BUCKET), "Ready") == "True")
 
-    def fires_again() -> bool:
-        alerts = release.api.call("GET", f"/api/v1/alerts?policy={BUCKET}")["alerts"]
-        told = release.one("metricpolicy", BUCKET)["status"]["alerts"]
-        since = [instant(alert["since"]) for alert in alerts if (alert["name"], alert["state"]) == ("Always", "firing")]
-        return [alert["firing"] for alert in told] == [1] and len(since) == 1 and since[0] > move.away[0].first
-
-    eventually(fires_again)
+    eventually(move.fires_anew)
 
 
 def test_the_api_has_what_was_before_and_what_is_now(move: Move) -> None:

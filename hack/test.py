@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     # Most of the time is spent waiting for real programs, so there are more workers than cores. A file's tests share
     # such programs, so a file stays together, and so do all that share a real node (tests/conftest.py). In the order of
     # their names the long ones come first.
-    workers = ["-n", "5", "--dist", "loadfile", "--no-loadscope-reorder"]
+    workers = ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
     # Warnings of a test's own child processes are its business; ours are errors (see pyproject.toml).
     tests = subprocess.run([sys.executable, "-m", "pytest", *workers, *arguments], cwd=ROOT, check=False)
     return tests.returncode

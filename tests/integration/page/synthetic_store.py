@@ -204,7 +204,7 @@ class SyntheticStore:
             "bytes_sent": 6 * MIB * scale,
             "err_in": 0.0,
             "err_out": 0.0,
-            "drop_in": 3.0 if tags["interface"] == "eth0" else 0.0,
+            "drop_in": 300.0 if tags["interface"] == "eth0" else 0.0,
             "drop_out": 0.0,
             "speed": 10_000,
         }

@@ -89,7 +89,9 @@ def test_lists_show_what_the_api_says(visit: Callable[..., Page]) -> None:
     assert [cells[0] for cells in row] == ["eth0", "eth1", "lo"]
     assert row[0][1:3] == ["\u00a0".join(_binary(net[field])) for field in ("bytes_recv", "bytes_sent")]
     assert row[1][3] == "0\u00a0/s"
-    assert page.run("return document.querySelector('#interfaces tbody tr').dataset.level") == "warm"
+    # Counters are whole numbers, so in a calm second of the synthetic node nothing may be dropped.
+    level = "warm" if net["drop_in"] > 0 else "calm"
+    assert page.run("return document.querySelector('#interfaces tbody tr').dataset.level") == level
 
 
 @pytest.mark.parametrize("count", [1, 4, 128])

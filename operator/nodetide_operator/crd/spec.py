@@ -56,8 +56,9 @@ def _additions() -> dict[str, Schema]:
         "spec.collection.groups": {"minProperties": 1},
         "spec.collection.nodeLabels": {"x-kubernetes-list-type": "set"},
         "spec.silences[].match": {"minProperties": 1},
-        # Refuses days that no month has, which the pattern cannot.
-        "spec.silences[].until": {"format": "date-time"},
+        # Refuses days that no month has, which the pattern cannot. With a format, Kubernetes takes a list for a string,
+        # too: so no number of items is right.
+        "spec.silences[].until": {"format": "date-time", "minItems": 1, "maxItems": 0},
         "spec.alerts": _MAP_LIST,
         "spec.notify": _MAP_LIST,
     }

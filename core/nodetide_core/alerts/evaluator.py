@@ -154,17 +154,15 @@ class Evaluator:
         ]
         return self._keep(bucket, found, now)
 
-    def _keep(
-        self, bucket: str, changes: Sequence[Changes], now: float, *, evaluated: bool = False
-    ) -> list[Transition]:
+    def _keep(self, bucket: str, changes: Sequence[Changes], now: float, *, any_was: bool = False) -> list[Transition]:
         """The transitions, once they are saved.
 
         Args:
-            evaluated: whether any alert was; this is saved, too, if it was not lately.
+            any_was: whether any alert was evaluated; this is saved, too, if it was not lately.
         """
         records = {key: record for change in changes for key, record in change.records.items()}
         lately = 0 <= now - self._noted.get(bucket, -math.inf) < SAVE_AGAIN
-        if records or (evaluated and not lately):
+        if records or (any_was and not lately):
             try:
                 self._memory.remember(bucket, records, {}, int(now))
                 self._noted[bucket] = now
@@ -219,7 +217,7 @@ class Evaluator:
             courses[name] = succeeded(course, rule.alert.every, at)
             evaluation = Evaluation(at, int(now), courses[name].asked_since, between)
             changes.append(evaluated(rule, self._books[bucket].of_alert(alert), outcome, evaluation, self._cluster))
-        transitions = self._keep(bucket, changes, now, evaluated=bool(courses))
+        transitions = self._keep(bucket, changes, now, any_was=bool(courses))
         if bucket not in self._failures:
             self._courses.update(courses)
             for name in courses:

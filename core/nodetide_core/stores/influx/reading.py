@@ -94,9 +94,9 @@ class _Part:
     def counters(self, caller: Caller) -> Iterator[Column]:
         query = self._query
         if query.tier.window == 0:
-            made_of = steps.CounterSteps(start=query.start, step=query.step, gap=self._gap)
+            counters = steps.CounterSteps(start=query.start, step=query.step, gap=self._gap)
             for key, name, times, values in self._counter_samples(caller):
-                yield from _column(key, name, made_of.make(times, values, query.aggregate))
+                yield from _column(key, name, counters.make(times, values, query.aggregate))
             return
         # A rate needs no last values; without them there is a third less to read.
         rate = query.aggregate is Aggregate.RATE and query.step == query.tier.window

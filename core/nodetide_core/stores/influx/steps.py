@@ -154,10 +154,11 @@ def _frame(times: Sequence[int], start: int, step: int, gap: int) -> _Frame:
     for at, _, end in _steps_of(times[begin:], step):
         starts.append(at)
         ends.append(begin + end - 1)
-    thens = [times[end] for end in ends] if starts else []
-    gaps: Sequence[int] = ()
-    if starts and not _near(times[first:], gap):
-        gaps = [at for at in range(first + 1, len(times)) if times[at] - times[at - 1] > gap]
+    if not starts:
+        return _Frame(times, first, (), ends, (), ())
+    thens = [times[end] for end in ends]
+    near = _near(times[first:], gap)
+    gaps = [] if near else [at for at in range(first + 1, len(times)) if times[at] - times[at - 1] > gap]
     return _Frame(times, first, starts, ends, [*map(sub, thens[1:], thens)], gaps)
 
 

@@ -37,6 +37,7 @@ from nodetide_core.stores.influx.recent import Recent
 from nodetide_core.stores.influx.reports import CollectorReport, collector_reports
 from nodetide_core.stores.influx.rolling import Roller
 from nodetide_core.stores.influx.state import EVERYONE, Mark, Marker, StateKeeper
+from nodetide_core.stores.influx.users_flux import UsersFlux
 from nodetide_core.stores.influx.writing import admitted, post
 from nodetide_core.stores.queries import check_query
 
@@ -48,10 +49,8 @@ _T = TypeVar("_T")
 _KNOWN = 2.0
 #: Seconds between two looks for points that came late past every mark.
 _LATE_EVERY = 300.0
-#: Queries of users: how many run at once, and the bytes of their largest answer.
-_FLUX_AT_ONCE, _FLUX_ANSWER = 2, 16 * 2**20
-#: Of them, how many are remembered to be right or wrong.
-_FLUX_TEXTS = 4_096
+#: Bytes of the largest answer to a query of users.
+_FLUX_ANSWER = 16 * 2**20
 
 
 class InfluxStore:
@@ -93,11 +92,9 @@ class InfluxStore:
         #: The newest time of what was written there, by bucket.
         self._remembered_at: dict[str, int] = {}
         self._reporting = self._connect(config.timeout)
-        self._flux_tokens = flux_tokens
-        #: What is wrong with texts that were looked at; None where nothing is.
-        self._flux_verdicts: dict[str, str | None] = {}
-        # Whatever they ask, the threads of the other reads are left.
-        self._flux = CallerPool(lambda: connect(config, config.timeout, answer_limit=_FLUX_ANSWER), _FLUX_AT_ONCE)
+        self._flux = UsersFlux(
+            lambda: connect(config, config.timeout, answer_limit=_FLUX_ANSWER), config.org, flux_tokens
+        )
         self._control = Control(self._upkeep, config.org)
         self._keeper = StateKeeper(self._upkeep, config.org)
         self._marker = Marker()
@@ -252,8 +249,8 @@ class InfluxStore:
 
     def close(self) -> None:
         self._closed = True
-        for pool in (self._pool, self._flux):
-            pool.close()
+        for readers in (self._pool, self._flux):
+            readers.close()
         for caller in (self._writer, self._upkeep, self._memory, self._reporting):
             caller.end()
 
@@ -335,43 +332,11 @@ class InfluxStore:
         return await self._read(lambda caller: alerting.last_seen(caller, bucket, measurement, field, since, now=now))
 
     async def flux(self, bucket: str, text: str) -> Sequence[Reading]:
-        """
-        Raises:
-            StoreRejected: besides what the port says, the query may do something else than read and calculate, there
-                is no token for it, or the answer has too many rows or bytes.
-            StoreUnavailable
-        """
-        tokens = self._flux_tokens
-        if tokens is None:
-            raise StoreRejected("queries of alerts are not evaluated here")
-
-        def work(caller: Caller) -> Sequence[Reading]:
-            wrong = self._wrong(caller, text)
-            if wrong is not None:
-                raise StoreRejected(f"flux: {wrong}")
-            return alerting.flux_readings(caller, self._config.org, text, bucket, tokens)
-
-        return await self._flux.run(work)
+        return await self._flux.ask(bucket, text)
 
     async def check_flux(self, text: str) -> str | None:
-        """What is wrong with a query, with line and column: with its syntax, or because it may do something else than
-        read and calculate; None where nothing is.
-
-        Raises:
-            StoreUnavailable, StoreRejected
-        """
-        return await self._flux.run(lambda caller: self._wrong(caller, text))
-
-    def _wrong(self, caller: Caller, text: str) -> str | None:
-        """`check_flux`, once for each text."""
-        try:
-            return self._flux_verdicts[text]
-        except KeyError:
-            found = alerting.check_flux(caller, text)
-        if len(self._flux_verdicts) >= _FLUX_TEXTS:
-            self._flux_verdicts.clear()
-        self._flux_verdicts[text] = found
-        return found
+        """See `nodetide_core.stores.influx.users_flux.UsersFlux.check`."""
+        return await self._flux.check(text)
 
     def remembered(self, bucket: str) -> Remembered:
         self._refuse_closed()

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nodetide_core.errors import StoreError, StoreRejected, StoreUnavailable
-from nodetide_core.stores.influx.alerting import flux_tree
 from nodetide_core.stores.influx.caller import Caller
 from nodetide_core.stores.influx.checks.changes import (
     Change,
@@ -25,6 +24,7 @@ from nodetide_core.stores.influx.checks.observed import Observed, SeenCheck, See
 from nodetide_core.stores.influx.checks.scripts import Script, read_script
 from nodetide_core.stores.influx.checks.sealing import Sealer
 from nodetide_core.stores.influx.flux_reads import FluxWrong, reads_of
+from nodetide_core.stores.influx.users_flux import flux_tree
 
 __all__ = ["ChecksControl"]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from servers import KubectlFailed, RealNode, program
 from servers.client import Client
+from tests import waiting
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "nodetide"
 NAME = "nodetide"
@@ -123,16 +124,7 @@ class Release:
 
 def eventually(look: Callable[[], Any], patience: float = 300) -> Any:
     """What `look` says, once it is true; an error of what it asks means not yet."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            if seen := look():
-                return seen
-            last = f"it says {seen!r}"
-        except (OSError, LookupError, KubectlFailed) as error:
-            last = repr(error)
-        assert time.monotonic() < deadline, last
-        time.sleep(0.2)
+    return waiting.eventually(look, patience=patience, not_yet=(OSError, LookupError, KubectlFailed), every=0.2)
 
 
 def touch(release: Release, component: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from servers import KubectlFailed, RealNode, program
+from tests import waiting
 from tests.cluster.conftest import TOOLS
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -73,18 +73,9 @@ SERVICE = {
 }
 
 
-def eventually(look: Callable[[], Any], patience: float = 300) -> Any:
+def eventually(look: Callable[[], Any]) -> Any:
     """What `look` says, once it is true; a refusal means not yet."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            if seen := look():
-                return seen
-            last = f"it says {seen!r}"
-        except (OSError, KubectlFailed) as error:
-            last = str(error)
-        assert time.monotonic() < deadline, last
-        time.sleep(0.1)
+    return waiting.eventually(look, patience=300, not_yet=(OSError, KubectlFailed))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from tests import waiting
 from tests.fakes.memory_reader import MemoryReader
 
 from nodetide_api.app import create_app
@@ -56,10 +57,7 @@ def serving(store: MemoryReader, config: ApiConfig | None = None) -> Iterator[Ap
 
 
 def eventually(holds, what: str) -> None:
-    deadline = time.monotonic() + LONG
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+    waiting.eventually(holds, lambda: what, patience=LONG, every=0.02)
 
 
 def events(response: httpx.Response) -> Iterator[tuple[str, str, str]]:

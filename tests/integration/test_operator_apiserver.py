@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 from kubernetes.client import ApiClient
 from kubernetes.config import new_client_from_config
 from servers import ControlPlane, control_plane
+from tests import waiting
 
 from nodetide_core.policy import API_VERSION, KIND
 from nodetide_operator.apiserver import Apiserver, ClusterRefused
@@ -80,10 +80,7 @@ class Site:
 
 
 def eventually(holds: Callable[[], Any]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, "it has not come true"
-        time.sleep(0.05)
+    waiting.eventually(holds, patience=PATIENCE)
 
 
 @pytest.fixture

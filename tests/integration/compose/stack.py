@@ -19,6 +19,7 @@ from typing import Any
 from servers import InfluxServer
 from servers.ports import free
 from servers.process import Process
+from tests.waiting import eventually
 
 #: Services that run one of our commands, each after those it needs.
 OURS = ("upkeep", "collector", "api")
@@ -201,13 +202,4 @@ def stack(config: Mapping[str, Any], folder: Path, *, earlier: str = "") -> Iter
 
 def wait_until(ask: Any, complaint: str, patience: float = _PATIENCE) -> Any:
     """What ``ask`` gives as soon as it is something; what it raises counts as nothing."""
-    deadline = time.monotonic() + patience
-    last: object = None
-    while time.monotonic() < deadline:
-        try:
-            if found := ask():
-                return found
-        except (OSError, urllib.error.URLError, LookupError) as error:
-            last = error
-        time.sleep(0.1)
-    raise AssertionError(f"{complaint} (last: {last})")
+    return eventually(ask, lambda: complaint, patience=patience, not_yet=(OSError, LookupError), every=0.1)

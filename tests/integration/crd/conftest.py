@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 import yaml
 from servers import ControlPlane
 from servers.certs import trusting
+from tests import waiting
 
 from nodetide_core.policy import API_VERSION, KIND
 
@@ -139,8 +139,4 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
 
 def _await(look: Callable[[], Any]) -> Any:
     """What ``look`` says, once it is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (seen := look()):
-        assert time.monotonic() < deadline, "not within time"
-        time.sleep(0.05)
-    return seen
+    return waiting.eventually(look, patience=PATIENCE)

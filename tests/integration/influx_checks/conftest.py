@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from servers import InfluxServer, influxd
 from tests.integration.influx_checks.org import Org
 from tests.integration.influx_checks.receiving import Received, handler
+from tests.waiting import eventually
 
 from nodetide_core.policy import Policy, parse_policy
 
@@ -67,12 +67,6 @@ def until() -> Callable[..., Any]:
     """``until(condition, seconds, told)``: what the condition gives when it is true; fails when it never is."""
 
     def wait(condition: Callable[[], Any], seconds: float = 180, told: Callable[[], Any] = lambda: "") -> Any:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = condition()
-            if found:
-                return found
-            time.sleep(0.1)
-        pytest.fail(f"did not come true: {told()}")
+        return eventually(condition, told, patience=seconds, every=0.1)
 
     return wait

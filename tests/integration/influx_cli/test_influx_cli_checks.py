@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.waiting import eventually
 
 from nodetide.exits import Exit
 
@@ -127,7 +127,4 @@ def test_a_token_that_may_not_is_told_for_that_policy_alone(org: Any, run: Run, 
 
 
 def until(condition: Callable[[], Any], told: Callable[[], str]) -> None:
-    end = time.monotonic() + 180
-    while not condition():
-        assert time.monotonic() < end, told()
-        time.sleep(0.1)
+    eventually(condition, told, every=0.1)

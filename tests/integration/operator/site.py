@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from servers import ports
+from tests import waiting
 from tests.integration.operator.kube import Kube, Refused, kubeconfig, policy_path
 from tests.integration.operator.org import Org
 from tests.integration.operator.rights import ACCOUNT, Documents, for_namespace
@@ -25,17 +26,7 @@ Look = Callable[[], Any]
 
 def eventually(look: Look, complaint: Look = lambda: "", patience: float = PATIENCE) -> Any:
     """What ``look`` gives, once it is something; an assertion that fails in it is looked at again."""
-    deadline = time.monotonic() + patience
-    while True:
-        why: object = "nothing"
-        try:
-            found = look()
-        except (OSError, AssertionError) as error:
-            found, why = None, error
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {patience} s: {why}\n{complaint()}"
-        time.sleep(0.02)
+    return waiting.eventually(look, complaint, patience=patience, not_yet=(OSError, AssertionError), every=0.02)
 
 
 class Site:

@@ -8,12 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.waiting import eventually
 
 
 class Nodetide:
@@ -71,13 +72,4 @@ def seconds(text: str) -> int:
 
 def until(ask: Callable[[], Any], timeout: float, complaint: Callable[[], str]) -> Any:
     """What ``ask`` gives as soon as it is something."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            found = ask()
-        except (OSError, urllib.error.URLError):
-            found = None
-        if found:
-            return found
-        assert time.monotonic() < deadline, complaint()
-        time.sleep(0.05)
+    return eventually(ask, complaint, patience=timeout, not_yet=(OSError,))

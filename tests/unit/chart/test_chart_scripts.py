@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import waiting
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "charts" / "nodetide" / "files" / "scripts"
 
@@ -83,10 +84,7 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def eventually(look: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 60
-    while not look():
-        assert time.monotonic() < deadline, "not within time"
-        time.sleep(0.05)
+    waiting.eventually(look, patience=60)
 
 
 def metrics(ready: int = 0, others: int = 0, turns: int = 0) -> tuple[int, str]:
